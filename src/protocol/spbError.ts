@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable } from './errorTable.ts'
+import { type ErrorCode, type ErrorRow, errorTable } from './errorTable.ts'
 
 /** JSON-safe facts about a failure; never a secret. */
 export type ErrorMeta = Readonly<Record<string, string | number | boolean | null>>
@@ -27,7 +27,8 @@ export class SpbError extends Error {
 
   /** True when the same request may succeed later without being changed. */
   get isRetryable(): boolean {
-    return errorTable[this.code].isRetryable === true
+    const row: ErrorRow = errorTable[this.code]
+    return row.isRetryable === true
   }
 
   toJSON(): { code: ErrorCode; message: string; hint: string; meta: ErrorMeta } {
