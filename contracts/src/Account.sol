@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice An account in one word. From the high bits down: balance in wei (96 bits), base of
+/// the nonce window (32), bitmap of the 64 nonces from that base on (64), energy for sale in
+/// Wh (64).
+type Account is uint256;
+
+using AccountSlot for Account global;
+
+/// @title Reading and changing balance and energy of a packed account.
+library AccountSlot {
+    uint256 private constant BALANCE_SHIFT = 160;
+    uint256 private constant LARGEST_ENERGY = type(uint64).max;
+
+    function balanceWei(Account self) internal pure returns (uint256) {
+        return Account.unwrap(self) >> BALANCE_SHIFT;
+    }
+
+    function energyWh(Account self) internal pure returns (uint256) {
+        return Account.unwrap(self) & LARGEST_ENERGY;
+    }
+
+    /// @notice Adds to the balance.
+    /// @dev Cannot overflow: a deposit that would take the whole market's ether past 96 bits is
+    /// refused, and all balances together never exceed that ether (P7).
+    function credit(Account self, uint256 amountWei) internal pure returns (Account) {
+        unchecked {
+            return Account.wrap(Account.unwrap(self) + (amountWei << BALANCE_SHIFT));
+        }
+    }
+
+    /// @notice Takes from the balance. The caller has checked that it is there.
+    function debit(Account self, uint256 amountWei) internal pure returns (Account) {
+        unchecked {
+            return Account.wrap(Account.unwrap(self) - (amountWei << BALANCE_SHIFT));
+        }
+    }
+
+    /// @notice Adds energy for sale, up to the largest value that there is room for.
+    function addEnergy(Account self, uint32 amountWh) internal pure returns (Account) {
+        unchecked {
+            uint256 room = LARGEST_ENERGY - self.energyWh();
+            uint256 added = amountWh < room ? amountWh : room;
+            return Account.wrap(Account.unwrap(self) + added);
+        }
+    }
+
+    /// @notice Takes energy off, down to zero: selling more than was added blocks no payment.
+    function removeEnergy(Account self, uint256 amountWh) internal pure returns (Account) {
+        unchecked {
+            uint256 left = self.energyWh();
+            uint256 removed = amountWh < left ? amountWh : left;
+            return Account.wrap(Account.unwrap(self) - removed);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {EpochEndVote} from "./Governance.sol";
+
+/// @title What a market tells its observers.
+interface MarketEvents {
+    /// @notice `from` put money into an account.
+    event Deposited(address indexed account, address indexed from, uint96 amountWei);
+
+    /// @notice The total requested is now `requestedWei`, payable from `readyAtSeconds` on.
+    event WithdrawalRequested(
+        address indexed account, uint96 requestedWei, uint40 readyAtSeconds
+    );
+
+    /// @notice Nothing is requested any more.
+    event WithdrawalCancelled(address indexed account);
+
+    /// @notice Money left the market; the request is done.
+    event Withdrawn(address indexed account, address to, uint96 amountWei);
+
+    /// @notice From now on the account's withdrawals go to `payout` alone.
+    event PayoutFixed(address indexed account, address payout);
+
+    /// @notice The account may offer energy. `authority` is zero where ether was burned for it.
+    event EnergyAccountOpened(address indexed account, address authority, uint256 burnedWei);
+
+    /// @notice Energy is for sale.
+    event OfferAdded(
+        uint64 indexed offerId,
+        address indexed producer,
+        uint32 energyWh,
+        uint96 priceWeiPerKwh,
+        bool isNegotiable,
+        uint40 untilSeconds,
+        bytes negotiationKey
+    );
+
+    /// @notice The offer is closed.
+    event OfferWithdrawn(uint64 indexed offerId, address indexed producer);
+
+    /// @notice The committee of `epoch` gave these `ends`, from which its successor starts.
+    event EpochEnded(uint32 indexed epoch, EpochEndVote[] ends);
+
+    /// @notice `members` serve from now on.
+    event EpochOpened(uint32 indexed epoch, address[] members);
+
+    /// @notice Certificates of `authority` open energy accounts, or no longer do.
+    event AuthoritySet(address indexed authority, bool isTrusted);
+
+    /// @notice A batch was settled. Bit i of `settledBitmap`, lowest first: item i moved money.
+    /// @dev `databaseRoot` is the submitter's claim, signed by nobody else.
+    event Settled(
+        uint32 indexed epoch,
+        uint64 indexed sequence,
+        address beneficiary,
+        bytes32 itemsHash,
+        uint256 settledBitmap,
+        bytes32 databaseRoot
+    );
+}

@@ -1,0 +1,121 @@
+import type { Address, Bytes32, Hex } from '../protocol/bytes.ts'
+import type { Seconds, Wei, Wh } from '../protocol/units.ts'
+
+/** A block by number and hash. */
+export type BlockRef = { number: number; hash: Bytes32; timeSeconds: Seconds }
+
+/** What a market fixed when it was deployed. */
+export type MarketOptions = {
+  longestLifeSeconds: Seconds
+  graceSeconds: Seconds
+  withdrawalDelaySeconds: Seconds
+  minimumAmountWei: Wei
+  feeWei: Wei
+  burnWei: Wei
+}
+
+/** An account in the market contract, as of one block. */
+export type AccountState = {
+  account: Address
+  balanceWei: Wei
+  nonceBase: number
+  /** Bit i: nonce `nonceBase + i` is used. 64 bits. */
+  nonceBitmap: bigint
+  /** Energy for sale. */
+  energyWh: bigint
+  requestedWei: Wei
+  readyAtSeconds: Seconds
+  payout: Address
+}
+
+type Placed = { blockNumber: number; transactionHash: Bytes32 }
+
+/** The market contract's events, decoded. */
+export type ChainEvent = Placed &
+  (
+    | { kind: 'Deposited'; account: Address; from: Address; amountWei: Wei }
+    | { kind: 'WithdrawalRequested'; account: Address; requestedWei: Wei; readyAtSeconds: Seconds }
+    | { kind: 'WithdrawalCancelled'; account: Address }
+    | { kind: 'Withdrawn'; account: Address; to: Address; amountWei: Wei }
+    | { kind: 'PayoutFixed'; account: Address; payout: Address }
+    | { kind: 'EnergyAccountOpened'; account: Address; authority: Address; burnedWei: Wei }
+    | {
+        kind: 'OfferAdded'
+        offerId: bigint
+        producer: Address
+        energyWh: Wh
+        priceWeiPerKwh: bigint
+        isNegotiable: boolean
+        untilSeconds: Seconds
+        negotiationKey: Hex
+      }
+    | { kind: 'OfferWithdrawn'; offerId: bigint; producer: Address }
+    | { kind: 'EpochOpened'; epoch: number; members: Address[] }
+    | { kind: 'AuthoritySet'; authority: Address; isTrusted: boolean }
+    | {
+        kind: 'Settled'
+        epoch: number
+        sequence: bigint
+        beneficiary: Address
+        itemsHash: Bytes32
+        /** Bit i: item i moved money. */
+        settledBitmap: bigint
+        databaseRoot: Bytes32
+        /** The packed batch from the transaction's call; absent where a wrapper called. */
+        items?: Hex
+        gasUsed: bigint
+        /** Bytes of the transaction's call data. */
+        calldataBytes: number
+      }
+  )
+
+/** A settlement as the contract takes it. */
+export type SettleCall = {
+  epoch: number
+  sequence: bigint
+  beneficiary: Address
+  databaseRoot: Bytes32
+  /** Packed, 141 bytes an item. */
+  items: Hex
+  /** Packed, 65 bytes a member. */
+  votes: Hex
+}
+
+/** What became of a transaction that was sent. */
+export type TransactionOutcome =
+  | { status: 'pending' }
+  /** Not known to the client any more, and not in a block. */
+  | { status: 'dropped' }
+  | { status: 'included'; blockNumber: number; isSuccess: boolean; gasUsed: bigint }
+
+/**
+ * An Ethereum client, as a node sees it. Every call may fail with a retryable `chain/unreachable`.
+ */
+export type Chain = {
+  head(): Promise<BlockRef>
+  /** The block of that number on the client's present chain; undefined above its head. */
+  blockAt(number: number): Promise<BlockRef | undefined>
+  /** The market's events of blocks `from` to `to`, both included, in order. */
+  events(from: number, to: number): Promise<ChainEvent[]>
+  /** Accounts as they were at the end of a block. Any number: the adapter splits requests. */
+  accounts(addresses: readonly Address[], blockNumber: number): Promise<AccountState[]>
+  /** The committee of an epoch, and when it ended (0: it has not). */
+  committee(epoch: number): Promise<{ members: Address[]; endedAtSeconds: Seconds }>
+  currentEpoch(): Promise<number>
+  /**
+   * Sends a settlement from the node's own Ethereum account. A second call before the first is in
+   * a block replaces it (same Ethereum nonce, higher fee), so that at most one of them is mined.
+   * Throws `chain/insufficient-funds`, `chain/reverted` (found by estimation), `chain/unreachable`.
+   */
+  sendSettlement(call: SettleCall): Promise<Bytes32>
+  outcomeOf(transactionHash: Bytes32): Promise<TransactionOutcome>
+}
+
+/** What a node needs to know of its market before it starts. */
+export type MarketFacts = {
+  chainId: number
+  address: Address
+  options: MarketOptions
+  /** Where its events begin. */
+  deploymentBlock: number
+}

@@ -1,0 +1,85 @@
+import { type Hex, hexToBytes } from './bytes.ts'
+
+/** Appends big-endian fields to a buffer that grows. */
+export class ByteWriter {
+  #bytes: Uint8Array
+  #view: DataView
+  #length = 0
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity)
+    this.#view = new DataView(this.#bytes.buffer)
+  }
+
+  uint8(value: number): this {
+    this.#view.setUint8(this.#grow(1), value)
+    return this
+  }
+
+  uint16(value: number): this {
+    this.#view.setUint16(this.#grow(2), value)
+    return this
+  }
+
+  uint32(value: number): this {
+    this.#view.setUint32(this.#grow(4), value)
+    return this
+  }
+
+  uint40(value: number): this {
+    const at = this.#grow(5)
+    this.#view.setUint8(at, Math.floor(value / 2 ** 32))
+    this.#view.setUint32(at + 1, value % 2 ** 32)
+    return this
+  }
+
+  uint64(value: bigint): this {
+    this.#view.setBigUint64(this.#grow(8), value)
+    return this
+  }
+
+  uint96(value: bigint): this {
+    const at = this.#grow(12)
+    this.#view.setUint32(at, Number(value >> 64n))
+    this.#view.setBigUint64(at + 4, value & 0xffff_ffff_ffff_ffffn)
+    return this
+  }
+
+  uint256(value: bigint): this {
+    const at = this.#grow(32)
+    for (let word = 0; word < 4; word++) {
+      const shifted = (value >> BigInt(192 - 64 * word)) & 0xffff_ffff_ffff_ffffn
+      this.#view.setBigUint64(at + 8 * word, shifted)
+    }
+    return this
+  }
+
+  /** Fixed-length bytes, without a length in front. */
+  bytes(value: Uint8Array): this {
+    const at = this.#grow(value.length)
+    this.#bytes.set(value, at)
+    return this
+  }
+
+  /** Fixed-length bytes from hexadecimal, without a length in front. */
+  hex(value: Hex): this {
+    return this.bytes(hexToBytes(value))
+  }
+
+  /** A copy of what was written. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length)
+  }
+
+  #grow(by: number): number {
+    const at = this.#length
+    this.#length += by
+    if (this.#length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length))
+      larger.set(this.#bytes)
+      this.#bytes = larger
+      this.#view = new DataView(larger.buffer)
+    }
+    return at
+  }
+}
