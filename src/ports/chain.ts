@@ -1,18 +1,10 @@
 import type { Address, Bytes32, Hex } from '../protocol/bytes.ts'
 import type { Seconds, Wei, Wh } from '../protocol/units.ts'
 
+export type { MarketFacts, MarketOptions } from '../protocol/views.ts'
+
 /** A block by number and hash. */
 export type BlockRef = { number: number; hash: Bytes32; timeSeconds: Seconds }
-
-/** What a market fixed when it was deployed. */
-export type MarketOptions = {
-  longestLifeSeconds: Seconds
-  graceSeconds: Seconds
-  withdrawalDelaySeconds: Seconds
-  minimumAmountWei: Wei
-  feeWei: Wei
-  burnWei: Wei
-}
 
 /** An account in the market contract, as of one block. */
 export type AccountState = {
@@ -109,13 +101,4 @@ export type Chain = {
    */
   sendSettlement(call: SettleCall): Promise<Bytes32>
   outcomeOf(transactionHash: Bytes32): Promise<TransactionOutcome>
-}
-
-/** What a node needs to know of its market before it starts. */
-export type MarketFacts = {
-  chainId: number
-  address: Address
-  options: MarketOptions
-  /** Where its events begin. */
-  deploymentBlock: number
 }

@@ -85,6 +85,18 @@ export const errorTable = {
     message: 'The input is larger than allowed.',
     hint: 'See docs/limits.md.',
   },
+  'input/media-type': {
+    http: 415,
+    exit: exits.input,
+    message: 'The request’s body is not JSON.',
+    hint: 'Send it with content-type: application/json.',
+  },
+  'input/too-slow': {
+    http: 408,
+    exit: exits.input,
+    message: 'The request took too long to arrive.',
+    hint: 'Send it at once; see docs/limits.md.',
+  },
   'input/option': input(
     'An option or argument is missing or not understood.',
     'Add --help to see what the command takes.',
@@ -217,6 +229,7 @@ export const errorTable = {
     'A receipt of as much or more energy is known already.',
     'Receipts are cumulative: send the whole energy so far.',
   ),
+  'erc/repeated': refused('This receipt is known already.', 'Nothing to do: it counts once.'),
   'erc/closed': refused('The CTP is settled, declined or expired.', 'See spb trade.'),
 
   // Node
@@ -249,6 +262,18 @@ export const errorTable = {
     message: 'The node met a bug of its own.',
     hint: 'Look into its log, and report it.',
   },
+  'node/bad-answer': {
+    http: 502,
+    exit: exits.world,
+    message: 'The node’s answer is not understood.',
+    hint: 'Check that the URL is a node’s, and of the same version.',
+  },
+  'node/wrong-host': {
+    http: 421,
+    exit: exits.input,
+    message: 'The request names another host, or comes from another site.',
+    hint: 'Use the address that the node printed.',
+  },
   'node/port-in-use': broken(
     'The port is in use.',
     'Choose another with --port, or end the other program.',
@@ -278,6 +303,30 @@ export const errorTable = {
   'chain/insufficient-funds': refused(
     'The account has too little ether on the chain for amount and gas.',
     'Send it ether first.',
+  ),
+  'chain/superseded': refusedForNow(
+    'An earlier transaction of the account was mined meanwhile.',
+    'Look at the account’s new state, and send again what is still wanted.',
+  ),
+  'chain/fee-cap': refusedForNow(
+    'The chain asks for a higher fee than the node may pay.',
+    'Wait until the chain is cheaper, or raise the cap.',
+  ),
+  'chain/not-included': broken(
+    'The transaction was sent, and was not in a block in time.',
+    'It may still come: look it up by its hash before you send it again.',
+  ),
+  'chain/refused-by-wallet': refused(
+    'The wallet’s owner refused to sign.',
+    'Confirm in the wallet.',
+  ),
+  'chain/no-binary': broken(
+    'The embedded chain’s program, anvil, is not installed.',
+    'Install the optional packages (npm ci), put anvil on PATH, or use --chain URL.',
+  ),
+  'chain/died': broken(
+    'The embedded chain ended unexpectedly.',
+    'Start it again; see its output in the log.',
   ),
 
   // Storage, keys, files
@@ -314,6 +363,23 @@ export const errorTable = {
     'Renew its tree: spb meter renew.',
   ),
   'meter/damaged': broken('The meter’s file is damaged.', 'Restore a backup of it.'),
+  'meter/locked': broken('The meter is in use by another process.', 'End the other process.'),
+  'meter/key-unknown': refused(
+    'The CTP names a key that this meter has not reserved.',
+    'Take a fresh key from the meter; one that was reserved before a restart is lost.',
+  ),
+  'meter/key-used': refused(
+    'The meter key is bound to another CTP.',
+    'Take a fresh key from the meter for each CTP.',
+  ),
+  'meter/owner-untrusted': refused(
+    'The witness does not trust the manufacturer of the meter that asks.',
+    'Ask a witness that trusts this manufacturer.',
+  ),
+  'meter/certificate-expired': refused(
+    'The meter’s own certificate ends before the time it asks for.',
+    'Ask for a shorter time, or get a new certificate from the manufacturer.',
+  ),
   'meter/no-witness': refusedForNow(
     'No other meter can witness.',
     'Add a second meter of a trusted manufacturer.',

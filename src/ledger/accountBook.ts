@@ -1,0 +1,81 @@
+import type { AccountState } from '../ports/chain.ts'
+import type { Address } from '../protocol/bytes.ts'
+import { limits } from '../protocol/limits.ts'
+import { type Wei, wei } from '../protocol/units.ts'
+import type { LiveCtp } from './ctpRow.ts'
+
+/** One account's open business, in memory. */
+type Entry = {
+  /** Live CTPs by nonce, certified or only proposed. */
+  live: Map<number, LiveCtp>
+  /** Sum of the certified ones. */
+  heldWei: bigint
+  /** Every nonce below is closed: certified, void or used on chain. */
+  nextNonce: number
+  /** Closed nonces at or above `nextNonce`: certificates that came before their elders'. */
+  closedAhead: Set<number>
+}
+
+const nothing: ReadonlyMap<number, LiveCtp> = new Map()
+
+/** What holds each account's money, and which nonce is its next. Derived: the store has it all. */
+export class AccountBook {
+  readonly #entries = new Map<Address, Entry>()
+
+  liveOf(account: Address): ReadonlyMap<number, LiveCtp> {
+    return this.#entries.get(account)?.live ?? nothing
+  }
+
+  heldOf(account: Address): Wei {
+    return wei(this.#entries.get(account)?.heldWei ?? 0n)
+  }
+
+  /** The lowest nonce that is not closed: the only one that may be voted for. */
+  nextNonceOf(account: Address, state: AccountState | undefined): number {
+    const entry = this.#entries.get(account)
+    let nonce = Math.max(entry?.nextNonce ?? 0, state?.nonceBase ?? 0)
+    while (entry?.closedAhead.has(nonce) || isUsedOnChain(state, nonce)) nonce++
+    if (entry !== undefined && nonce > entry.nextNonce) {
+      for (const closed of entry.closedAhead) if (closed < nonce) entry.closedAhead.delete(closed)
+      entry.nextNonce = nonce
+    }
+    return nonce
+  }
+
+  /** Adds a live CTP; it holds money unless it is only proposed. */
+  add(ctp: LiveCtp): void {
+    const entry = this.#entryOf(ctp.consumer)
+    entry.live.set(ctp.nonce, ctp)
+    if (ctp.state !== 'proposed') entry.heldWei += ctp.amountWei
+  }
+
+  /** Frees what a CTP held. */
+  remove(ctp: LiveCtp): void {
+    const entry = this.#entryOf(ctp.consumer)
+    if (entry.live.get(ctp.nonce)?.ctpId === ctp.ctpId) entry.live.delete(ctp.nonce)
+    if (ctp.state !== 'proposed') entry.heldWei -= ctp.amountWei
+  }
+
+  /** Notes that a hold or void certificate of a nonce is known. */
+  close(account: Address, nonce: number): void {
+    const entry = this.#entryOf(account)
+    if (nonce >= entry.nextNonce) entry.closedAhead.add(nonce)
+  }
+
+  #entryOf(account: Address): Entry {
+    let entry = this.#entries.get(account)
+    if (entry === undefined) {
+      entry = { live: new Map(), heldWei: 0n, nextNonce: 0, closedAhead: new Set() }
+      this.#entries.set(account, entry)
+    }
+    return entry
+  }
+}
+
+/** True for a nonce that the contract would refuse: below the window, or used in it. */
+export function isUsedOnChain(state: AccountState | undefined, nonce: number): boolean {
+  if (state === undefined) return false
+  const offset = nonce - state.nonceBase
+  if (offset < 0) return true
+  return offset < limits.nonceWindow && ((state.nonceBitmap >> BigInt(offset)) & 1n) === 1n
+}

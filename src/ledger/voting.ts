@@ -1,0 +1,173 @@
+import type { Change } from '../ports/store.ts'
+import type { Bytes32 } from '../protocol/bytes.ts'
+import type { IdentifiedCtp, VerifiedCtp } from '../protocol/ctpSubmission.ts'
+import type { VoidCertificate, Vote } from '../protocol/holdCertificate.ts'
+import { SpbError } from '../protocol/spbError.ts'
+import { wh } from '../protocol/units.ts'
+import { isUsedOnChain } from './accountBook.ts'
+import { buckets } from './buckets.ts'
+import {
+  type CtpPapers,
+  decodeClosedCtp,
+  encodeClosedCtp,
+  encodeCtpRow,
+  encodeLiveCtp,
+  type LiveCtp,
+} from './ctpRow.ts'
+import { accountNumberKey, idKey, nonceKey, numberKey } from './keys.ts'
+import {
+  accountStateOf,
+  freeAtSecondsOf,
+  type LedgerState,
+  stateDigestOf,
+  trackLive,
+} from './ledgerState.ts'
+import {
+  decodeNonceRow,
+  encodeNonceRow,
+  encodeVoidSignatures,
+  encodeVotes,
+  type NonceRow,
+} from './signedRows.ts'
+
+/** The number under which this node knows a CTP, live or closed. */
+export function numberOf(state: LedgerState, ctpId: Bytes32): number | undefined {
+  const live = state.live.get(ctpId)
+  if (live !== undefined) return live.number
+  const closed = state.store.get(buckets.closed, idKey(ctpId))
+  return closed && decodeClosedCtp(closed).number
+}
+
+function nonceRowOf(state: LedgerState, account: `0x${string}`, nonce: number): NonceRow {
+  const bytes = state.store.get(buckets.nonce, nonceKey(account, nonce))
+  return bytes === undefined ? { isVoidSigned: false, isVoided: false } : decodeNonceRow(bytes)
+}
+
+function liveOf(state: LedgerState, identified: IdentifiedCtp): LiveCtp {
+  const { ctp, ctpId, consumer } = identified
+  const { producer, offerId, amountWei, energyWh, nonce, expirySeconds } = ctp
+  const number = state.nextNumber
+  const terms = { producer, offerId, amountWei, energyWh, nonce, expirySeconds }
+  return { ctpId, number, consumer, ...terms, deliveredWh: wh(0), state: 'proposed' }
+}
+
+function rowChanges(live: LiveCtp, identified: IdentifiedCtp, papers?: CtpPapers): Change[] {
+  const row = { ...identified, number: live.number, ...(papers === undefined ? {} : { papers }) }
+  const nothing = new Uint8Array()
+  return [
+    { bucket: buckets.ctp, key: numberKey(live.number), value: encodeCtpRow(row) },
+    {
+      bucket: buckets.byAccount,
+      key: accountNumberKey(live.consumer, live.number),
+      value: nothing,
+    },
+    {
+      bucket: buckets.byAccount,
+      key: accountNumberKey(live.producer, live.number),
+      value: nothing,
+    },
+  ]
+}
+
+/**
+ * Writes down that this member votes for a CTP. The vote itself may leave only once it is on disk.
+ *
+ * The caller has checked admission. A CTP that is known already is returned as it is.
+ */
+export function recordVote(state: LedgerState, verified: VerifiedCtp): LiveCtp {
+  const live = liveOf(state, verified)
+  const { meterReadySignature, evidence, acceptSignature } = verified.submission
+  const accept = acceptSignature === undefined ? {} : { acceptSignature }
+  const { consumer, ctpId } = verified
+  const nonceRow = { ...nonceRowOf(state, consumer, live.nonce), votedCtpId: ctpId }
+  state.store.commit([
+    ...rowChanges(live, verified, { meterReadySignature, evidence, ...accept }),
+    { bucket: buckets.live, key: idKey(ctpId), value: encodeLiveCtp(live) },
+    {
+      bucket: buckets.nonce,
+      key: nonceKey(consumer, live.nonce),
+      value: encodeNonceRow(nonceRow),
+    },
+  ])
+  state.nextNumber++
+  trackLive(state, live)
+  return live
+}
+
+/** Notes a CTP's hold certificate, which the caller has checked: its money is reserved. */
+export function certify(
+  state: LedgerState,
+  identified: IdentifiedCtp,
+  epoch: number,
+  votes: readonly Vote[],
+): void {
+  const { ctpId, consumer, ctp } = identified
+  const known = state.live.get(ctpId)
+  if (known !== undefined && known.state !== 'proposed') return
+  if (known === undefined && numberOf(state, ctpId) !== undefined) return
+  const held: LiveCtp = { ...(known ?? liveOf(state, identified)), state: 'held' }
+  const isOver = isPast(state, held) || isUsedOnChain(accountStateOf(state, consumer), ctp.nonce)
+  const nonceRow = { ...nonceRowOf(state, consumer, ctp.nonce), certifiedCtpId: ctpId }
+  const closed = {
+    number: held.number,
+    state: 'expired' as const,
+    deliveredWh: wh(0),
+    wasHeld: true,
+  }
+  state.store.commit([
+    ...(known === undefined ? rowChanges(held, identified) : []),
+    isOver
+      ? { bucket: buckets.closed, key: idKey(ctpId), value: encodeClosedCtp(closed) }
+      : { bucket: buckets.live, key: idKey(ctpId), value: encodeLiveCtp(held) },
+    { bucket: buckets.certificate, key: idKey(ctpId), value: encodeVotes(epoch, votes) },
+    { bucket: buckets.nonce, key: nonceKey(consumer, ctp.nonce), value: encodeNonceRow(nonceRow) },
+  ])
+  state.accounts.close(consumer, ctp.nonce)
+  if (known === undefined) state.nextNumber++
+  if (isOver) return
+  if (known === undefined) {
+    trackLive(state, held)
+  } else {
+    // The same object stays in every queue: only what it holds changes.
+    state.accounts.remove(known)
+    known.state = 'held'
+    state.accounts.add(known)
+  }
+  state.tree.set(idKey(ctpId), stateDigestOf(held))
+}
+
+/** True where a CTP is past expiry and grace at the confirmed block. */
+export function isPast(state: LedgerState, ctp: Pick<LiveCtp, 'expirySeconds'>): boolean {
+  const now = state.confirmed?.timeSeconds ?? 0
+  return now > freeAtSecondsOf(state, ctp.expirySeconds)
+}
+
+/**
+ * Checks that a void certificate of a nonce can never meet a live hold of it, and writes down that
+ * this member signs one: it never votes there again. `shown` is a CTP that its account signed at
+ * that nonce. Throws `ctp/nonce-closed`, `ctp/nonce-skipped`, `ctp/not-stuck`.
+ */
+export function recordVoidVote(state: LedgerState, shown: IdentifiedCtp): void {
+  const { consumer, ctp } = shown
+  const next = state.accounts.nextNonceOf(consumer, accountStateOf(state, consumer))
+  if (ctp.nonce < next) throw new SpbError('ctp/nonce-closed')
+  const row = nonceRowOf(state, consumer, ctp.nonce)
+  if (row.certifiedCtpId !== undefined) throw new SpbError('ctp/nonce-closed')
+  if (row.isVoidSigned) return
+  const isVotedLive = row.votedCtpId !== undefined && state.live.has(row.votedCtpId)
+  if (!isPast(state, ctp) || isVotedLive) throw new SpbError('ctp/not-stuck')
+  const value = encodeNonceRow({ ...row, isVoidSigned: true })
+  state.store.commit([{ bucket: buckets.nonce, key: nonceKey(consumer, ctp.nonce), value }])
+}
+
+/** Notes a void certificate, which the caller has checked: the account can go on. */
+export function applyVoid(state: LedgerState, certificate: VoidCertificate): void {
+  const { account, nonce, epoch, signatures } = certificate
+  const row = nonceRowOf(state, account, nonce)
+  const key = nonceKey(account, nonce)
+  state.store.commit([
+    { bucket: buckets.nonce, key, value: encodeNonceRow({ ...row, isVoided: true }) },
+    { bucket: buckets.voided, key, value: encodeVoidSignatures(epoch, signatures) },
+  ])
+  state.accounts.close(account, nonce)
+}

@@ -1,0 +1,135 @@
+import type { ChainUpdate, SettledTrade } from '../ledger/chainUpdates.ts'
+import type { LedgerState } from '../ledger/ledgerState.ts'
+import type { BlockRef, Chain, ChainEvent } from '../ports/chain.ts'
+import { type Address, type Bytes32, zeroAddress } from '../protocol/bytes.ts'
+import { identifyCtp } from '../protocol/ctpSubmission.ts'
+import type { Market } from '../protocol/digest.ts'
+import { paymentOf } from '../protocol/payment.ts'
+import { unpackBatch } from '../protocol/settlementBatch.ts'
+import { SpbError } from '../protocol/spbError.ts'
+
+/** What one look at the chain found. */
+export type ChainFinding =
+  | { kind: 'update'; update: ChainUpdate }
+  /** The confirmed block is not on the chain any more. */
+  | { kind: 'reorganised' }
+
+type SettledEvent = Extract<ChainEvent, { kind: 'Settled' }>
+
+/**
+ * Looks at the chain once: what happened since the ledger's confirmed block, or that this block
+ * was reorganised away. Reads nothing of a block that another reorganisation replaced meanwhile.
+ */
+export async function followChain(
+  chain: Chain,
+  state: LedgerState,
+  confirmations: number,
+): Promise<ChainFinding> {
+  const head = await chain.head()
+  const known = state.confirmed
+  if (known !== undefined && (await chain.blockAt(known.number))?.hash !== known.hash) {
+    return { kind: 'reorganised' }
+  }
+  const { deploymentBlock } = state.facts
+  const target = Math.max(head.number - confirmations, known?.number ?? deploymentBlock)
+  const confirmed = await chain.blockAt(target)
+  if (confirmed === undefined) throw new SpbError('chain/unreachable', 'The chain got shorter.')
+  const update = await readUpdate(chain, state, known, confirmed, head)
+  if ((await chain.blockAt(target))?.hash !== confirmed.hash) {
+    throw new SpbError('chain/unreachable', 'The chain was reorganised while it was read.')
+  }
+  return { kind: 'update', update }
+}
+
+async function readUpdate(
+  chain: Chain,
+  state: LedgerState,
+  known: BlockRef | undefined,
+  confirmed: BlockRef,
+  head: BlockRef,
+): Promise<ChainUpdate> {
+  const from = known === undefined ? state.facts.deploymentBlock : known.number + 1
+  const isNew = from <= confirmed.number
+  const events = isNew ? await chain.events(from, confirmed.number) : []
+  const isAhead = head.number > confirmed.number
+  const headEvents = isAhead ? await chain.events(confirmed.number + 1, head.number) : []
+  const touched = new Set<Address>()
+  const settled: SettledBatch[] = []
+  for (const event of events) {
+    for (const account of accountsOf(event)) touched.add(account)
+    if (event.kind !== 'Settled') continue
+    const batch = readSettledBatch(state.market, event)
+    settled.push(batch)
+    // A wrapper contract hid the items: any account with a live CTP may have changed.
+    if (batch.isHidden) for (const { consumer } of state.live.values()) touched.add(consumer)
+    for (const account of batch.accounts) touched.add(account)
+  }
+  touched.delete(zeroAddress)
+  const accounts = touched.size > 0 ? await chain.accounts([...touched], confirmed.number) : []
+  return {
+    ...{ confirmed, head, events, headEvents, accounts },
+    trades: settled.flatMap(({ trades }) => trades),
+    skipped: settled.flatMap(({ skipped }) => skipped),
+  }
+}
+
+function accountsOf(event: ChainEvent): Address[] {
+  switch (event.kind) {
+    case 'OfferAdded':
+    case 'OfferWithdrawn':
+      return [event.producer]
+    case 'Settled':
+      return [event.beneficiary]
+    case 'EpochOpened':
+    case 'AuthoritySet':
+      return []
+    default:
+      return [event.account]
+  }
+}
+
+type SettledBatch = {
+  trades: SettledTrade[]
+  skipped: Bytes32[]
+  accounts: Address[]
+  isHidden: boolean
+}
+
+/** What a settlement's call and bitmap say was paid. */
+function readSettledBatch(market: Market, event: SettledEvent): SettledBatch {
+  const batch: SettledBatch = { trades: [], skipped: [], accounts: [], isHidden: false }
+  if (event.items === undefined) return { ...batch, isHidden: true }
+  const items = unpackBatch(event.items)
+  const paid = items.filter((_, index) => isBitSet(event.settledBitmap, index)).length
+  const gasShare = paid === 0 ? 0 : Math.round(Number(event.gasUsed) / paid)
+  for (const [index, item] of items.entries()) {
+    const identified = identifyOrSkip(market, item)
+    if (identified === undefined) continue
+    const { ctp, ctpId, consumer } = identified
+    batch.accounts.push(consumer, ctp.producer)
+    if (!isBitSet(event.settledBitmap, index)) {
+      batch.skipped.push(ctpId)
+      continue
+    }
+    const paidWei = paymentOf(ctp.amountWei, ctp.energyWh, item.deliveredWh)
+    const { blockNumber, transactionHash } = event
+    const { deliveredWh } = item
+    const trade = { ctpId, consumer, ctp, deliveredWh, paidWei, gasShare }
+    batch.trades.push({ ...trade, blockNumber, transactionHash })
+  }
+  return batch
+}
+
+function isBitSet(bitmap: bigint, index: number): boolean {
+  return ((bitmap >> BigInt(index)) & 1n) === 1n
+}
+
+/** A batch may carry rubbish, which the contract skipped. */
+function identifyOrSkip(market: Market, item: Parameters<typeof identifyCtp>[1]) {
+  try {
+    return identifyCtp(market, item)
+  } catch (error) {
+    if (error instanceof SpbError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,130 @@
+import type { ErrorCode } from './errorTable.ts'
+
+/** What an error of the market contract means to the person whose transaction it refused. */
+export type ContractErrorRow = { code: ErrorCode; message: string; hint: string }
+
+const row = (
+  message: string,
+  hint: string,
+  code: ErrorCode = 'chain/reverted',
+): ContractErrorRow => ({ code, message, hint })
+
+/** The custom errors of Market and MarketFactory by name: the one place that explains them. */
+export const contractErrors: Readonly<Record<string, ContractErrorRow>> = {
+  // Money
+  ZeroAmount: row('The amount is zero.', 'Give an amount above zero.', 'input/amount'),
+  ZeroAccount: row(
+    'No account belongs to the zero address.',
+    'Name the account to pay into.',
+    'input/address',
+  ),
+  MarketFull: row('The market holds as much ether as it can.', 'Deposit less.'),
+  NothingToWithdraw: row(
+    'There is nothing to withdraw.',
+    'Request a withdrawal first, of an account that has a balance: spb account show.',
+  ),
+  WithdrawalNotReady: row(
+    'The withdrawal delay has not passed.',
+    'Withdraw after readyAtSeconds: spb account show.',
+  ),
+  NoWithdrawalRequested: row('No withdrawal is requested.', 'Nothing is to be done.'),
+  PayoutAlreadyFixed: row(
+    'The payout address is fixed already.',
+    'It cannot be changed; withdrawals go there.',
+  ),
+  InvalidPayout: row(
+    'Withdrawals cannot go to this address.',
+    'Name an address that is neither zero nor the market.',
+    'input/address',
+  ),
+  TransferFailed: row(
+    'The receiver refused the ether.',
+    'Withdraw to an address that takes ether.',
+  ),
+
+  // Energy accounts and offers
+  EnergyAccountAlreadyOpen: row(
+    'The account has an energy account already.',
+    'Add energy to it: spb energy add.',
+  ),
+  BurnTooSmall: row(
+    'Less ether was sent than opening an energy account burns.',
+    'Send at least burnWei.',
+  ),
+  UnknownAuthority: row(
+    'The market does not trust this authority.',
+    'Ask an authority of the market: spb market show.',
+  ),
+  CertificateExpired: row('The certificate has run out.', 'Ask the authority for a new one.'),
+  InvalidCertificate: row(
+    'The authority did not sign this certificate for this account and market.',
+    'Use the very account that the certificate names.',
+    'signature/invalid',
+  ),
+  NoEnergyAccount: row('The account cannot offer energy yet.', 'Open it first: spb energy open.'),
+  ZeroEnergy: row('The offer is of no energy.', 'Offer at least 1 Wh.', 'input/energy'),
+  OfferAlreadyOver: row(
+    'The offer would be over before it begins.',
+    'Choose an end in the future.',
+    'input/duration',
+  ),
+  NegotiationKeyTooLong: row(
+    'The negotiation key is too long.',
+    'A key has at most 65 bytes.',
+    'input/hex',
+  ),
+  OfferNotOpen: row(
+    'The offer was withdrawn, or never made.',
+    'List what is for sale: spb offers.',
+    'offer/closed',
+  ),
+  NotOfferProducer: row(
+    'The offer belongs to another producer.',
+    'Use the account that made it.',
+    'offer/wrong-producer',
+  ),
+
+  // Committees and their votes
+  InvalidCommitteeSize: row(
+    'A committee has 3f + 1 members, at most 256.',
+    'Name 1, 4, 7, 10, … members.',
+  ),
+  ZeroMember: row('A member is the zero address.', 'Name a signing address for each member.'),
+  RepeatedMember: row('An address is in the committee twice.', 'Name each member once.'),
+  EpochNotCurrent: row(
+    'The epoch is not the current one.',
+    'Sign again for the current epoch: spb committee show.',
+  ),
+  InvalidVotesLength: row(
+    'The votes are not exactly a quorum.',
+    'Collect as many votes as the quorum has, no more.',
+  ),
+  VoteOutOfOrder: row('The votes are not ordered by member.', 'Order them by member index.'),
+  UnknownMember: row('The committee has no such member.', 'See spb committee show.'),
+  InvalidVote: row('A vote is not its member’s.', 'Leave it out, and ask another member.'),
+  InvalidSignatureLength: row('A signature is not of 64 bytes.', 'Use the form of EIP-2098.'),
+  InvalidItemsLength: row('The batch is not 1 to 256 whole items.', 'Split the batch.'),
+
+  // Governance
+  WrongGovernanceSequence: row(
+    'Another governance message was applied before this one.',
+    'Sign it again with the next sequence: spb committee show.',
+  ),
+  UngovernedCall: row(
+    'Governance does not reach this function.',
+    'It decides over openEpoch and setAuthority.',
+  ),
+  OnlyGovernance: row('Only governance may call this.', 'Propose it: spb committee propose.'),
+  InvalidEndsCount: row(
+    'The next epoch needs exactly a quorum of ends of the current one.',
+    'Let the members sign their epoch’s end: spb committee sign.',
+  ),
+  ZeroAuthority: row('An authority is the zero address.', 'Name the authority’s address.'),
+
+  // Deployment
+  InvalidWithdrawalDelay: row(
+    'The withdrawal delay is not longer than longest life plus grace.',
+    'Choose a longer delay, 48 hours for example.',
+  ),
+  DeploymentFailed: row('The contract could not be created.', 'Deploy again with another salt.'),
+}

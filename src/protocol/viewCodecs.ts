@@ -1,0 +1,296 @@
+import type { Address } from './bytes.ts'
+import {
+  addressCodec,
+  bigintCodec,
+  booleanCodec,
+  bytesCodec,
+  type Codec,
+  hexCodec,
+  listCodec,
+  nullableCodec,
+  numberCodec,
+  type OptionalFields,
+  objectCodec,
+  type RequiredFields,
+  textCodec,
+  unionCodec,
+  wordCodec,
+} from './codec.ts'
+import { limits } from './limits.ts'
+import {
+  ctpCodec,
+  holdCertificateCodec,
+  meterEvidenceCodec,
+  signedErcCodec,
+} from './messageCodecs.ts'
+import { decodeSparseProof, type SparseLeaf, type SparseProof } from './sparseProof.ts'
+import { maxUint32, maxUint40, type Seconds, type Wei, type Wh } from './units.ts'
+import type {
+  AccountView,
+  BlockView,
+  CtpDossier,
+  CtpState,
+  CtpView,
+  ErcView,
+  HoldView,
+  MarketOptions,
+  MarketView,
+  NodeEvent,
+  NodeStatus,
+  NodeTotals,
+  OfferView,
+  ProofView,
+  SettlementView,
+} from './views.ts'
+
+/** Bounds of what a node answers; each list of a view is refused above them. */
+export const viewLimits = {
+  /** CTPs or offers in one answer. */
+  pageItems: 1000,
+  /** Manufacturers that a market trusts. */
+  manufacturers: 1024,
+  /** Bytes of a producer's negotiation key; the contract's bound. */
+  negotiationKeyBytes: 65,
+  /** Characters of a reason or a version. */
+  textLength: 200,
+} as const
+
+/** The states of a CTP, in the order of its life. */
+export const ctpStates: readonly CtpState[] = [
+  'proposed',
+  'held',
+  'receipted',
+  'settled',
+  'expired',
+  'declined',
+]
+
+const count = numberCodec()
+const member = numberCodec(limits.members - 1)
+const epoch = numberCodec(maxUint32)
+const timeSeconds = numberCodec<Seconds>(maxUint40)
+const energyWh = numberCodec<Wh>(maxUint32)
+const amountWei = bigintCodec<Wei>(96)
+const bytes32 = hexCodec(32)
+const signature = hexCodec(64)
+const text = textCodec(viewLimits.textLength)
+/** Zero stands for "none". */
+const addressOrZero: Codec<Address> = hexCodec(20)
+const ctpState = wordCodec<CtpState>(ctpStates)
+
+const marketOptionsCodec = objectCodec<MarketOptions>(
+  'MarketOptions',
+  {
+    longestLifeSeconds: timeSeconds,
+    graceSeconds: timeSeconds,
+    withdrawalDelaySeconds: timeSeconds,
+    minimumAmountWei: amountWei,
+    feeWei: amountWei,
+    burnWei: amountWei,
+  },
+  {},
+)
+
+export const marketViewCodec = objectCodec<MarketView>(
+  'MarketView',
+  {
+    chainId: count,
+    address: addressCodec,
+    options: marketOptionsCodec,
+    deploymentBlock: count,
+    manufacturers: listCodec(addressCodec, viewLimits.manufacturers),
+  },
+  {},
+)
+
+const settlementCodec = objectCodec<SettlementView>(
+  'SettlementView',
+  { blockNumber: count, transactionHash: bytes32, gasShare: count },
+  {},
+)
+
+const certificateCodec = objectCodec<{ epoch: number; members: number[] }>(
+  'CertificateView',
+  { epoch, members: listCodec(member, limits.members) },
+  {},
+)
+
+const ctpFields: RequiredFields<CtpView> = {
+  number: count,
+  ctpId: bytes32,
+  consumer: addressCodec,
+  ctp: ctpCodec,
+  consumerSignature: signature,
+  state: ctpState,
+  deliveredWh: energyWh,
+  paymentWei: amountWei,
+  settlesFromSeconds: timeSeconds,
+  freeAtSeconds: timeSeconds,
+}
+const ctpOptionalFields: OptionalFields<CtpView> = {
+  settlement: settlementCodec,
+  certificate: certificateCodec,
+}
+
+export const ctpViewCodec = objectCodec<CtpView>('CtpView', ctpFields, ctpOptionalFields)
+
+export const ctpDossierCodec = objectCodec<CtpDossier>('CtpDossier', ctpFields, {
+  ...ctpOptionalFields,
+  holdCertificate: holdCertificateCodec,
+  evidence: meterEvidenceCodec,
+  meterReadySignature: signature,
+  receipt: signedErcCodec,
+})
+
+export const ercViewCodec = objectCodec<ErcView>(
+  'ErcView',
+  { ctp: ctpViewCodec, excessWh: energyWh },
+  {},
+)
+
+const holdViewCodec = objectCodec<HoldView>(
+  'HoldView',
+  { number: count, ctpId: bytes32, amountWei, freeAtSeconds: timeSeconds },
+  {},
+)
+
+export const accountViewCodec = objectCodec<AccountView>(
+  'AccountView',
+  {
+    account: addressCodec,
+    balanceWei: amountWei,
+    requestedWei: amountWei,
+    readyAtSeconds: timeSeconds,
+    heldWei: amountWei,
+    freeWei: amountWei,
+    energyForSaleWh: bigintCodec(64),
+    nextNonce: numberCodec(maxUint32),
+    liveCtps: count,
+    hasEnergyAccount: booleanCodec,
+    payout: addressOrZero,
+    holds: listCodec(holdViewCodec, viewLimits.pageItems),
+  },
+  {},
+)
+
+export const offerViewCodec = objectCodec<OfferView>(
+  'OfferView',
+  {
+    offerId: bigintCodec(64),
+    producer: addressCodec,
+    energyWh,
+    leftWh: energyWh,
+    priceWeiPerKwh: bigintCodec(96),
+    isNegotiable: booleanCodec,
+    untilSeconds: timeSeconds,
+    isOpen: booleanCodec,
+    negotiationKey: bytesCodec(viewLimits.negotiationKeyBytes),
+  },
+  {},
+)
+
+const blockCodec = objectCodec<BlockView>('BlockView', { number: count, timeSeconds }, {})
+
+export const nodeStatusCodec = objectCodec<NodeStatus>(
+  'NodeStatus',
+  {
+    isVoting: booleanCodec,
+    memberAddress: addressCodec,
+    epoch,
+    committee: listCodec(addressCodec, limits.members),
+    quorum: numberCodec(limits.members),
+    root: bytes32,
+    liveCtps: count,
+    receiptsWaiting: count,
+    settlementsInFlight: count,
+    curveBackend: wordCodec(['native', 'noble']),
+    version: text,
+  },
+  { reason: text, member, head: blockCodec, confirmed: blockCodec },
+)
+
+const ctpsByStateCodec = objectCodec<Record<CtpState, number>>(
+  'CtpsByState',
+  {
+    proposed: count,
+    held: count,
+    receipted: count,
+    settled: count,
+    expired: count,
+    declined: count,
+  },
+  {},
+)
+
+export const nodeTotalsCodec = objectCodec<NodeTotals>(
+  'NodeTotals',
+  {
+    ctps: count,
+    refused: count,
+    settled: count,
+    expired: count,
+    receiptedWh: count,
+    paidWei: bigintCodec(128),
+    settlementTransactions: count,
+    settlementGas: bigintCodec(128),
+    settlementCalldataBytes: count,
+  },
+  {
+    heldWei: amountWei,
+    ctpsByState: ctpsByStateCodec,
+    receipts: count,
+    rootUpdates: count,
+  },
+)
+
+type EventOf<Kind extends NodeEvent['kind']> = Extract<NodeEvent, { kind: Kind }>
+
+export const nodeEventCodec = unionCodec<NodeEvent>('NodeEvent', {
+  ctp: objectCodec<EventOf<'ctp'>>('CtpEvent', { kind: wordCodec(['ctp']), ctp: ctpViewCodec }, {}),
+  block: objectCodec<EventOf<'block'>>(
+    'BlockEvent',
+    { kind: wordCodec(['block']), number: count, timeSeconds },
+    {},
+  ),
+  offer: objectCodec<EventOf<'offer'>>(
+    'OfferEvent',
+    { kind: wordCodec(['offer']), offer: offerViewCodec },
+    {},
+  ),
+  status: objectCodec<EventOf<'status'>>(
+    'StatusEvent',
+    { kind: wordCodec(['status']), status: nodeStatusCodec },
+    {},
+  ),
+})
+
+const sparseLeafCodec = objectCodec<SparseLeaf>('SparseLeaf', { key: bytes32, digest: bytes32 }, {})
+
+const sparseProofCodec: Codec<SparseProof> = {
+  ...objectCodec<SparseProof>(
+    'SparseProof',
+    { siblings: listCodec(bytes32, 256), neighbour: nullableCodec(sparseLeafCodec) },
+    {},
+  ),
+  decode: decodeSparseProof,
+}
+
+export const proofViewCodec = objectCodec<ProofView>(
+  'ProofView',
+  { root: bytes32, digest: nullableCodec(bytes32), proof: sparseProofCodec },
+  {},
+)
+
+/** A page of CTPs, newest first. */
+export const ctpPageCodec = objectCodec<{ ctps: CtpView[] }>(
+  'CtpPage',
+  { ctps: listCodec(ctpViewCodec, viewLimits.pageItems) },
+  {},
+)
+
+/** A page of offers, cheapest first. */
+export const offerPageCodec = objectCodec<{ offers: OfferView[] }>(
+  'OfferPage',
+  { offers: listCodec(offerViewCodec, viewLimits.pageItems) },
+  {},
+)

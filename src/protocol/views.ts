@@ -1,0 +1,181 @@
+import type { Address, Bytes32, Hex, Signature } from './bytes.ts'
+import type { HoldCertificate } from './holdCertificate.ts'
+import type { Ctp } from './messages.ts'
+import type { MeterEvidence } from './meterEvidence.ts'
+import type { SignedErc } from './receipt.ts'
+import type { SparseProof } from './sparseProof.ts'
+import type { Seconds, Wei, Wh } from './units.ts'
+
+/** What a market fixed when it was deployed. */
+export type MarketOptions = {
+  longestLifeSeconds: Seconds
+  graceSeconds: Seconds
+  withdrawalDelaySeconds: Seconds
+  minimumAmountWei: Wei
+  feeWei: Wei
+  burnWei: Wei
+}
+
+/** What a node needs to know of its market before it starts. */
+export type MarketFacts = {
+  chainId: number
+  address: Address
+  options: MarketOptions
+  /** Where its events begin. */
+  deploymentBlock: number
+}
+
+/** A market as its node describes it. */
+export type MarketView = MarketFacts & { manufacturers: Address[] }
+
+/** What became of a CTP. */
+export type CtpState = 'proposed' | 'held' | 'receipted' | 'settled' | 'expired' | 'declined'
+
+/** Where a CTP settled. `gasShare` is whole: the transaction's gas over its items, floored. */
+export type SettlementView = { blockNumber: number; transactionHash: Bytes32; gasShare: number }
+
+/** A CTP as its gateway knows it. */
+export type CtpView = {
+  /** Short and local to this gateway, since people type it. */
+  number: number
+  ctpId: Bytes32
+  consumer: Address
+  ctp: Ctp
+  consumerSignature: Signature
+  state: CtpState
+  /** Highest receipted energy, 0 without a receipt. */
+  deliveredWh: Wh
+  /** What was paid, or would be for `deliveredWh`. */
+  paymentWei: Wei
+  /** A full delivery settles at once, a partial one not before this time. */
+  settlesFromSeconds: Seconds
+  /** From here on the money is free if nothing was receipted. */
+  freeAtSeconds: Seconds
+  settlement?: SettlementView
+  certificate?: { epoch: number; members: number[] }
+}
+
+/** The whole file of a CTP: what a receipt is exported from. */
+export type CtpDossier = CtpView & {
+  holdCertificate?: HoldCertificate
+  evidence?: MeterEvidence
+  meterReadySignature?: Signature
+  receipt?: SignedErc
+}
+
+/** What a receipt did. */
+export type ErcView = {
+  ctp: CtpView
+  /** Delivered beyond what was committed: not paid. */
+  excessWh: Wh
+}
+
+/** One CTP's hold on an account's money. */
+export type HoldView = {
+  number: number
+  ctpId: Bytes32
+  amountWei: Wei
+  freeAtSeconds: Seconds
+}
+
+/** An account: on chain, and what holds its money. */
+export type AccountView = {
+  account: Address
+  balanceWei: Wei
+  requestedWei: Wei
+  readyAtSeconds: Seconds
+  heldWei: Wei
+  /** Never negative: balance less requested withdrawals less holds. */
+  freeWei: Wei
+  energyForSaleWh: bigint
+  nextNonce: number
+  liveCtps: number
+  hasEnergyAccount: boolean
+  payout: Address
+  /** What holds money now, by number and amount. */
+  holds: HoldView[]
+}
+
+/** An offer and what is left of it as this node counts. */
+export type OfferView = {
+  offerId: bigint
+  producer: Address
+  energyWh: Wh
+  leftWh: Wh
+  priceWeiPerKwh: bigint
+  isNegotiable: boolean
+  untilSeconds: Seconds
+  isOpen: boolean
+  negotiationKey: Hex
+}
+
+export type OfferFilter = {
+  producer?: Address
+  /** Highest price. */
+  belowWeiPerKwh?: bigint
+  /** Least energy left. */
+  atLeastWh?: number
+  isClosedIncluded?: boolean
+  limit?: number
+}
+
+export type CtpFilter = {
+  account?: Address
+  state?: CtpState
+  /** Numbers above this only, so that a list can be paged. */
+  afterNumber?: number
+  limit?: number
+}
+
+/** A block by number and time. */
+export type BlockView = { number: number; timeSeconds: Seconds }
+
+/** How a node is. */
+export type NodeStatus = {
+  isVoting: boolean
+  /** Why it does not vote: `chain/stalled`, `chain/unreachable`, … */
+  reason?: string
+  member?: number
+  memberAddress: Address
+  epoch: number
+  committee: Address[]
+  quorum: number
+  head?: BlockView
+  confirmed?: BlockView
+  root: Bytes32
+  liveCtps: number
+  receiptsWaiting: number
+  settlementsInFlight: number
+  curveBackend: 'native' | 'noble'
+  version: string
+}
+
+export type NodeTotals = {
+  ctps: number
+  refused: number
+  settled: number
+  expired: number
+  receiptedWh: number
+  paidWei: bigint
+  settlementTransactions: number
+  settlementGas: bigint
+  settlementCalldataBytes: number
+  /** What all live CTPs hold. */
+  heldWei?: Wei
+  /** CTPs known, by state. */
+  ctpsByState?: Record<CtpState, number>
+  /** Receipts that raised a CTP's delivered energy. */
+  receipts?: number
+  /** How often the database root changed. */
+  rootUpdates?: number
+}
+
+/** What happened, in order, for whoever listens. */
+export type NodeEvent =
+  | { kind: 'ctp'; ctp: CtpView }
+  | { kind: 'block'; number: number; timeSeconds: Seconds }
+  | { kind: 'offer'; offer: OfferView }
+  | { kind: 'status'; status: NodeStatus }
+
+/** A proof against `root` that a CTP is live with `digest`, or (null) that it is not. */
+export type ProofView = { root: Bytes32; digest: Bytes32 | null; proof: SparseProof }
