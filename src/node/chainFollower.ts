@@ -81,6 +81,7 @@ function accountsOf(event: ChainEvent): Address[] {
     case 'Settled':
       return [event.beneficiary]
     case 'EpochOpened':
+    case 'EpochEnded':
     case 'AuthoritySet':
       return []
     default:

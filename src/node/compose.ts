@@ -1,0 +1,89 @@
+import { eventLoopScheduler, systemClock } from '../adapters/clock/systemClock.ts'
+import { createInlineVerifier } from '../adapters/crypto/inlineVerifier.ts'
+import { type LedgerState, openLedgerState } from '../ledger/ledgerState.ts'
+import type { Chain, MarketFacts } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Store } from '../ports/store.ts'
+import type { Address } from '../protocol/bytes.ts'
+import { limits } from '../protocol/limits.ts'
+import { addressOf } from '../protocol/signature.ts'
+import type { Seconds } from '../protocol/units.ts'
+import { createNodeService } from './createNodeService.ts'
+import { NodeMachine } from './nodeMachine.ts'
+import { NodeRuntime } from './nodeRuntime.ts'
+import type { NodeService } from './nodeService.ts'
+
+/** What an operator decides; the rest has defaults that suit a small market. */
+export type NodeOptions = {
+  facts: MarketFacts
+  /** The member's signing key, 32 bytes. */
+  memberKey: Uint8Array
+  manufacturers: ReadonlyMap<Address, Seconds>
+  confirmations?: number
+  /** 0: the chain is looked at only when `poll` is called. */
+  pollMs?: number
+  batchItems?: number
+  batchAgeMs?: number
+  resendMs?: number
+  stallMs?: number
+  beneficiary?: Address
+  liveCtps?: number
+}
+
+export type NodeAdapters = {
+  store: Store
+  chain: Chain
+  log: Log
+  clock?: Clock
+}
+
+export type RunningNode = {
+  service: NodeService
+  /** Looks at the chain now. */
+  poll(): Promise<void>
+  close(): Promise<void>
+  state: LedgerState
+}
+
+/** Puts a node together from a store, a chain and a clock, and reads the chain once. */
+export async function composeNode(
+  options: NodeOptions,
+  adapters: NodeAdapters,
+): Promise<RunningNode> {
+  const { facts, memberKey } = options
+  const state = openLedgerState(adapters.store, facts, {
+    manufacturers: options.manufacturers,
+    liveCtpsPerAccount: limits.nonceWindow,
+    liveCtps: options.liveCtps ?? 2_000_000,
+  })
+  const settlement = {
+    batchItems: options.batchItems ?? 100,
+    batchAgeMs: options.batchAgeMs ?? 5_000,
+    resendMs: options.resendMs ?? 30_000,
+    beneficiary: options.beneficiary ?? addressOf(memberKey),
+  }
+  const stallMs = options.stallMs ?? 60_000
+  const machine = new NodeMachine({ memberKey, settlement, stallMs }, state)
+  const runtime = new NodeRuntime(
+    {
+      confirmations: options.confirmations ?? 0,
+      pollMs: options.pollMs ?? 500,
+      waitingRequests: 20_000,
+      inputsPerStep: 1_024,
+    },
+    {
+      ...{ machine, state, chain: adapters.chain, log: adapters.log },
+      verifier: createInlineVerifier(state.market),
+      scheduler: eventLoopScheduler,
+      clock: adapters.clock ?? systemClock,
+    },
+  )
+  await runtime.start()
+  return {
+    service: createNodeService(runtime, machine, state),
+    poll: () => runtime.pollChain(),
+    close: () => runtime.close(),
+    state,
+  }
+}

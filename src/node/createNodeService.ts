@@ -1,0 +1,75 @@
+import { idKey } from '../ledger/keys.ts'
+import type { LedgerState } from '../ledger/ledgerState.ts'
+import { stateDigestOf } from '../ledger/ledgerState.ts'
+import { listCtps, listOffers, viewAccount, viewDossier } from '../ledger/queries.ts'
+import { bytesToHex } from '../protocol/bytes.ts'
+import { quorumOf } from '../protocol/committee.ts'
+import type { VoidCertificate } from '../protocol/holdCertificate.ts'
+import { curveBackend } from '../protocol/signature.ts'
+import type { CtpView, ErcView, NodeStatus } from '../protocol/views.ts'
+import type { NodeMachine } from './nodeMachine.ts'
+import type { NodeRuntime } from './nodeRuntime.ts'
+import type { NodeService } from './nodeService.ts'
+
+/** Version of the software, as status and API state it. */
+export const nodeVersion = '0.1.0'
+
+/** Answers the API's questions from a machine and the runtime that drives it. */
+export function createNodeService(
+  runtime: NodeRuntime,
+  machine: NodeMachine,
+  state: LedgerState,
+): NodeService {
+  return {
+    market: () => ({ ...state.facts, manufacturers: [...state.options.manufacturers.keys()] }),
+    status: () => statusOf(runtime, machine, state),
+    totals: () => ({ ...machine.totals }),
+    // Each kind of request has its own kind of reply, which the machine keeps apart.
+    submitCtp: (submission) => runtime.submit(submission) as Promise<CtpView>,
+    submitErc: (signed) =>
+      runtime.ask((request) => ({ kind: 'receipt', request, signed })) as Promise<ErcView>,
+    voidNonce: (shown) =>
+      runtime.ask((request) => ({ kind: 'void', request, shown })) as Promise<VoidCertificate>,
+    ctp: (key) => viewDossier(state, key),
+    ctps: (filter) => listCtps(state, filter),
+    offers: (filter) => listOffers(state, filter),
+    account: (address) => viewAccount(state, address),
+    proof(ctpId) {
+      const live = state.live.get(ctpId)
+      const isCertified = live !== undefined && live.state !== 'proposed'
+      return {
+        root: bytesToHex(state.tree.root()),
+        digest: isCertified ? bytesToHex(stateDigestOf(live)) : null,
+        proof: state.tree.prove(idKey(ctpId)),
+      }
+    },
+    subscribe: (listener) => runtime.subscribe(listener),
+  }
+}
+
+function statusOf(runtime: NodeRuntime, machine: NodeMachine, state: LedgerState): NodeStatus {
+  const { committee, head, confirmed } = state
+  const reason = runtime.failure?.code ?? machine.gate.reason()?.code
+  const member = committee.members.indexOf(machine.memberAddress)
+  const brief = (block: typeof head) =>
+    block && { number: block.number, timeSeconds: block.timeSeconds }
+  const headBrief = brief(head)
+  const confirmedBrief = brief(confirmed)
+  return {
+    isVoting: reason === undefined,
+    ...(reason === undefined ? {} : { reason }),
+    ...(member < 0 ? {} : { member }),
+    memberAddress: machine.memberAddress,
+    epoch: committee.epoch,
+    committee: [...committee.members],
+    quorum: committee.members.length === 0 ? 0 : quorumOf(committee),
+    ...(headBrief === undefined ? {} : { head: headBrief }),
+    ...(confirmedBrief === undefined ? {} : { confirmed: confirmedBrief }),
+    root: bytesToHex(state.tree.root()),
+    liveCtps: state.live.size,
+    receiptsWaiting: state.full.size,
+    settlementsInFlight: machine.settlement.inFlight,
+    curveBackend,
+    version: nodeVersion,
+  }
+}

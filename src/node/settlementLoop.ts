@@ -1,0 +1,182 @@
+import type { ChainUpdate } from '../ledger/chainUpdates.ts'
+import type { LiveCtp } from '../ledger/ctpRow.ts'
+import { freeAtSecondsOf, type LedgerState } from '../ledger/ledgerState.ts'
+import { ctpRowOf, listSettleable } from '../ledger/receipts.ts'
+import type { SettleCall, TransactionOutcome } from '../ports/chain.ts'
+import { type Address, type Bytes32, bytesToHex } from '../protocol/bytes.ts'
+import { type MemberSignature, packSignatures, quorumOf } from '../protocol/committee.ts'
+import { itemsHashOf, packBatch } from '../protocol/settlementBatch.ts'
+import { addressOf, signMessage } from '../protocol/signature.ts'
+import type { NodeEffect } from './nodeMachine.ts'
+
+/** When a batch goes out: as soon as it is this large, or its oldest trade this old. */
+export type SettlementOptions = {
+  batchItems: number
+  batchAgeMs: number
+  /** A transaction not in a block for so long is looked at, and sent again with a higher fee. */
+  resendMs: number
+  /** Who gets the fees of the batches that this node makes. */
+  beneficiary: Address
+}
+
+type InFlight = {
+  itemsHash: Bytes32
+  ctpIds: Bytes32[]
+  transactionHash?: Bytes32
+  sentAtMs: number
+  /** The transaction is in a block that is not confirmed yet. */
+  isIncluded: boolean
+}
+
+/** Longest pause after failures in a row. */
+const longestPauseMs = 60_000
+
+/**
+ * Makes batches of what can be settled and sees each one into a confirmed block.
+ *
+ * One batch is in flight at a time. A lost or failed one is simply made anew from what is still
+ * unsettled: nonces see to it that nothing is paid twice, a superfluous one costs gas only.
+ */
+export class SettlementLoop {
+  readonly #options: SettlementOptions
+  readonly #state: LedgerState
+  readonly #memberKey: Uint8Array
+  #inFlight: InFlight | undefined
+  #dueSinceMs: number | undefined
+  #failures = 0
+  #pausedUntilMs = 0
+  #sequence = 0n
+  /** CTPs that a settlement skipped, and until when they are left out. */
+  readonly #heldOff = new Map<Bytes32, { times: number; untilMs: number }>()
+
+  constructor(options: SettlementOptions, state: LedgerState, memberKey: Uint8Array) {
+    this.#options = options
+    this.#state = state
+    this.#memberKey = memberKey
+  }
+
+  get inFlight(): number {
+    return this.#inFlight === undefined ? 0 : 1
+  }
+
+  noteSent(transactionHash: Bytes32): void {
+    if (this.#inFlight === undefined) return
+    this.#inFlight.transactionHash = transactionHash
+    this.#failures = 0
+  }
+
+  noteFailed(nowMs: number): void {
+    this.#inFlight = undefined
+    this.#failures++
+    this.#pausedUntilMs = nowMs + Math.min(longestPauseMs, 500 * 2 ** this.#failures)
+  }
+
+  noteOutcome(outcome: TransactionOutcome, nowMs: number): void {
+    const flight = this.#inFlight
+    if (flight === undefined) return
+    if (outcome.status === 'included' && outcome.isSuccess) {
+      flight.isIncluded = true
+      return
+    }
+    // Pending, dropped or reverted: made anew, which replaces a pending one with a higher fee.
+    this.#inFlight = undefined
+    if (outcome.status === 'included') this.noteFailed(nowMs)
+  }
+
+  /** A reorganisation may have undone the settlement, or what made it due. */
+  noteRollBack(): void {
+    this.#inFlight = undefined
+  }
+
+  noteUpdate(update: ChainUpdate, nowMs: number): void {
+    for (const ctpId of update.skipped) {
+      const times = (this.#heldOff.get(ctpId)?.times ?? 0) + 1
+      const untilMs = nowMs + Math.min(longestPauseMs, 1000 * 2 ** times)
+      this.#heldOff.set(ctpId, { times, untilMs })
+    }
+    for (const { ctpId } of update.trades) this.#heldOff.delete(ctpId)
+    for (const event of update.events) {
+      if (event.kind !== 'Settled') continue
+      if (event.sequence >= this.#sequence) this.#sequence = event.sequence + 1n
+      if (event.itemsHash === this.#inFlight?.itemsHash) this.#inFlight = undefined
+    }
+  }
+
+  /** What to do now: nothing, send a batch, or look after the one in flight. */
+  advance(nowMs: number): NodeEffect[] {
+    if (this.#inFlight !== undefined) return this.#lookAfter(this.#inFlight, nowMs)
+    const head = this.#state.head
+    if (head === undefined || nowMs < this.#pausedUntilMs) return []
+    const due = this.#listDue(head.timeSeconds, nowMs)
+    if (due.length === 0) {
+      this.#dueSinceMs = undefined
+      return []
+    }
+    this.#dueSinceMs ??= nowMs
+    const isOld = nowMs - this.#dueSinceMs >= this.#options.batchAgeMs
+    if (due.length < this.#options.batchItems && !isOld) return []
+    return this.#send(due, nowMs)
+  }
+
+  #listDue(timeSeconds: number, nowMs: number): LiveCtp[] {
+    for (const ctpId of this.#heldOff.keys()) {
+      if (!this.#state.live.has(ctpId)) this.#heldOff.delete(ctpId)
+    }
+    const most = this.#options.batchItems + this.#heldOff.size
+    return listSettleable(this.#state, timeSeconds, most)
+      .filter(({ ctpId }) => (this.#heldOff.get(ctpId)?.untilMs ?? 0) <= nowMs)
+      .slice(0, this.#options.batchItems)
+  }
+
+  #send(due: readonly LiveCtp[], nowMs: number): NodeEffect[] {
+    const { committee, market } = this.#state
+    const member = committee.members.indexOf(addressOf(this.#memberKey))
+    if (member < 0) return []
+    const items = packBatch(
+      due.map(({ number, deliveredWh }) => {
+        const { ctp, consumerSignature } = ctpRowOf(this.#state, number)
+        return { ctp, consumerSignature, deliveredWh }
+      }),
+    )
+    const itemsHash = itemsHashOf(items)
+    const { epoch } = committee
+    const { beneficiary } = this.#options
+    const order = { epoch, sequence: this.#sequence, itemsHash, beneficiary }
+    const signature = signMessage(market, 'Settlement', order, this.#memberKey)
+    const signatures: MemberSignature[] = [{ member, signature }]
+    if (signatures.length < quorumOf(committee)) return []
+    const ctpIds = due.map(({ ctpId }) => ctpId)
+    this.#inFlight = { itemsHash, ctpIds, sentAtMs: nowMs, isIncluded: false }
+    this.#dueSinceMs = undefined
+    const call: SettleCall = {
+      ...{ epoch, sequence: this.#sequence, beneficiary, items },
+      databaseRoot: bytesToHex(this.#state.tree.root()),
+      votes: packSignatures(signatures),
+    }
+    return [{ kind: 'settle', call }]
+  }
+
+  #lookAfter(flight: InFlight, nowMs: number): NodeEffect[] {
+    // All of it ended otherwise: settled by another batch, or expired.
+    if (flight.ctpIds.every((ctpId) => !this.#state.live.has(ctpId))) {
+      this.#inFlight = undefined
+      return []
+    }
+    if (nowMs - flight.sentAtMs < this.#options.resendMs) return []
+    flight.sentAtMs = nowMs
+    if (flight.transactionHash === undefined) return []
+    return [{ kind: 'checkSettlement', transactionHash: flight.transactionHash }]
+  }
+
+  /** Seconds until the first waiting trade's money would be free again, for status and alarms. */
+  secondsToSpare(): number | undefined {
+    const now = this.#state.head?.timeSeconds
+    if (now === undefined) return undefined
+    let spare: number | undefined
+    for (const ctp of this.#state.full) {
+      const left = freeAtSecondsOf(this.#state, ctp.expirySeconds) - now
+      if (spare === undefined || left < spare) spare = left
+    }
+    return spare
+  }
+}
