@@ -5,230 +5,194 @@ import { hashSparseLeaf } from '../protocol/sparseProof.ts'
 export type NodeRef = number
 /** A leaf's index. */
 export type LeafIndex = number
+/** Left is 0, right is 1. */
+export type Side = 0 | 1
 
 const firstCapacity = 64
 const noFree = -1
-const wordsPerHash = 8
+
+const leafBytes = 64
+const digestOffset = 32
+
+// An inner node's words: two children, and its bit with a stale flag a side.
+const innerWords = 3
+const bitOffset = 2
+const hashWords = 8
+const bitMask = 0xff
+const staleFlags = [0x100, 0x200] as const
 
 /**
  * The memory of a `SparseTree`: leaves and binary inner nodes in flat arrays that grow.
  *
- * An inner node lies at a depth (its *bit*, 0 to 255) at which the keys below it part. Its stored
- * hash is that of the subtree right below its parent, so it has the empty levels between the two
- * in it. 42 bytes an inner node, 33 a leaf besides key and digest, times the room to grow.
+ * An inner node lies at a depth (its *bit*, 0 to 255) at which the keys below it part. It holds the
+ * hashes of its two halves, so that a change reads one stretch of memory a level, and no sibling.
+ * Between a half's top and the next inner node there may be levels with one empty side; they are
+ * in the half's hash and take no memory. 76 bytes an inner node besides 64 a leaf.
  */
 export class SparseNodes {
-  // Typed arrays hold words so that hashes can be copied without a view for each.
-  private keys = new Uint8Array(32 * firstCapacity)
-  private digests = new Uint8Array(32 * firstCapacity)
-  private leafWords = new Uint32Array(wordsPerHash * firstCapacity)
-  private leafHashes = new Uint8Array(this.leafWords.buffer)
-  private isLeafChanged = new Uint8Array(firstCapacity)
+  private leaves = new Uint8Array(leafBytes * firstCapacity)
   private leafEnd = 0
-  private freeLeaves: LeafIndex = noFree
+  private readonly freeLeaves: LeafIndex[] = []
 
-  private children = new Int32Array(2 * firstCapacity)
-  private bits = new Uint8Array(firstCapacity)
-  private innerWords = new Uint32Array(wordsPerHash * firstCapacity)
-  private innerHashes = new Uint8Array(this.innerWords.buffer)
-  private isInnerChanged = new Uint8Array(firstCapacity)
+  private inners = new Int32Array(innerWords * firstCapacity)
+  /** Two hashes an inner node, apart from the above so that a descent touches little memory. */
+  private halves = new Int32Array(2 * hashWords * firstCapacity)
+  private halfBytes = new Uint8Array(this.halves.buffer)
   private innerEnd = 0
   private freeInners: NodeRef = noFree
 
   /** What an inner node's hash is made of: 0x01, left, right, the two aligned to words. */
-  private readonly blockWords = new Uint32Array(1 + 2 * wordsPerHash)
+  private readonly blockWords = new Int32Array(1 + 2 * hashWords)
   private readonly block = new Uint8Array(this.blockWords.buffer, 3)
 
   constructor() {
     this.block[0] = 0x01
   }
 
+  /** A view that holds until the leaf is freed or another is made. */
   keyOf(leaf: LeafIndex): Uint8Array {
-    return this.keys.subarray(32 * leaf, 32 * leaf + 32)
+    return this.leaves.subarray(leafBytes * leaf, leafBytes * leaf + digestOffset)
+  }
+
+  /** A view, as `keyOf`. */
+  digestOf(leaf: LeafIndex): Uint8Array {
+    return this.leaves.subarray(leafBytes * leaf + digestOffset, leafBytes * (leaf + 1))
   }
 
   /** Number of leading bits, 0 to 256, that a key shares with a leaf's. */
   countSharedBits(leaf: LeafIndex, key: Uint8Array): number {
-    const at = 32 * leaf
+    const at = leafBytes * leaf
     for (let i = 0; i < 32; i++) {
-      const difference = this.keys[at + i]! ^ key[i]!
+      const difference = this.leaves[at + i]! ^ key[i]!
       if (difference !== 0) return 8 * i + Math.clz32(difference) - 24
     }
     return 256
   }
 
-  digestOf(leaf: LeafIndex): Uint8Array {
-    return this.digests.subarray(32 * leaf, 32 * leaf + 32)
-  }
-
   newLeaf(key: Uint8Array, digest: Uint8Array): LeafIndex {
-    let leaf = this.freeLeaves
-    if (leaf === noFree) {
-      leaf = this.leafEnd++
-      if (32 * leaf === this.keys.length) this.growLeaves()
-    } else {
-      this.freeLeaves = this.leafWords[wordsPerHash * leaf]! | 0
+    const leaf = this.freeLeaves.pop() ?? this.leafEnd++
+    if (leafBytes * leaf === this.leaves.length) {
+      const leaves = new Uint8Array(leafBytes * nextCapacity(leaf))
+      leaves.set(this.leaves)
+      this.leaves = leaves
     }
-    this.keys.set(key, 32 * leaf)
-    this.digests.set(digest, 32 * leaf)
-    this.isLeafChanged[leaf] = 1
+    this.leaves.set(key, leafBytes * leaf)
+    this.leaves.set(digest, leafBytes * leaf + digestOffset)
     return leaf
   }
 
   /** Changes a leaf's digest; false if it was the same. */
   replaceDigest(leaf: LeafIndex, digest: Uint8Array): boolean {
-    const at = 32 * leaf
+    const at = leafBytes * leaf + digestOffset
     let isSame = true
-    for (let i = 0; i < 32; i++) isSame &&= this.digests[at + i] === digest[i]
-    if (isSame) return false
-    this.digests.set(digest, at)
-    this.isLeafChanged[leaf] = 1
-    return true
+    for (let i = 0; i < 32; i++) isSame &&= this.leaves[at + i] === digest[i]
+    if (!isSame) this.leaves.set(digest, at)
+    return !isSame
   }
 
   freeLeaf(leaf: LeafIndex): void {
-    this.leafWords[wordsPerHash * leaf] = this.freeLeaves
-    this.freeLeaves = leaf
+    this.freeLeaves.push(leaf)
   }
 
-  /** A changed inner node at `bit` with the child towards the key, and the other one. */
-  newInner(bit: number, key: Uint8Array, towards: NodeRef, other: NodeRef): NodeRef {
+  /** An inner node at `bit`, whose hashes are yet to be made. */
+  newInner(bit: number, left: NodeRef, right: NodeRef): NodeRef {
     let inner = this.freeInners
     if (inner === noFree) {
       inner = this.innerEnd++
-      if (inner === this.bits.length) this.growInners()
+      if (innerWords * inner === this.inners.length) this.growInners(inner)
     } else {
-      this.freeInners = this.children[2 * inner]!
+      this.freeInners = this.inners[innerWords * inner]!
     }
-    this.bits[inner] = bit
-    const side = bitAt(key, bit)
-    this.children[2 * inner + side] = towards
-    this.children[2 * inner + 1 - side] = other
-    this.isInnerChanged[inner] = 1
+    const at = innerWords * inner
+    this.inners[at] = left
+    this.inners[at + 1] = right
+    this.inners[at + bitOffset] = bit | staleFlags[0] | staleFlags[1]
     return inner
   }
 
   freeInner(inner: NodeRef): void {
-    this.children[2 * inner] = this.freeInners
+    this.inners[innerWords * inner] = this.freeInners
     this.freeInners = inner
   }
 
   bitOf(inner: NodeRef): number {
-    return this.bits[inner]!
+    return this.inners[innerWords * inner + bitOffset]! & bitMask
   }
 
-  /** The child on the key's side. */
-  childTowards(inner: NodeRef, key: Uint8Array): NodeRef {
-    const bit = this.bits[inner]!
-    return this.children[2 * inner + ((key[bit >> 3]! >> (7 - (bit & 7))) & 1)]!
+  childOf(inner: NodeRef, side: Side): NodeRef {
+    return this.inners[innerWords * inner + side]!
   }
 
-  setChildTowards(inner: NodeRef, key: Uint8Array, child: NodeRef): void {
-    this.children[2 * inner + bitAt(key, this.bits[inner]!)] = child
-  }
-
-  siblingOf(inner: NodeRef, child: NodeRef): NodeRef {
-    const left = this.children[2 * inner]!
-    return left === child ? this.children[2 * inner + 1]! : left
-  }
-
-  rightOf(inner: NodeRef): NodeRef {
-    return this.children[2 * inner + 1]!
+  setChild(inner: NodeRef, side: Side, child: NodeRef): void {
+    this.inners[innerWords * inner + side] = child
   }
 
   /** Some leaf below: its key has the prefix that all keys there share. */
   anyLeafOf(ref: NodeRef): LeafIndex {
-    while (ref >= 0) ref = this.children[2 * ref]!
+    while (ref >= 0) ref = this.childOf(ref, 0)
     return ~ref
   }
 
-  /** Says that an inner node's hash holds no more; whoever does must say so of all above it. */
-  markChanged(inner: NodeRef): void {
-    this.isInnerChanged[inner] = 1
+  /** Says that the hash of one half holds no more; so must be said of all above it. */
+  markStale(inner: NodeRef, side: Side): void {
+    this.inners[innerWords * inner + bitOffset]! |= staleFlags[side]
   }
 
-  /** Makes the hashes of a subtree whose top lies at `depth` hold again, bottom up. */
-  refresh(ref: NodeRef, depth: number): void {
-    if (ref < 0) {
-      const leaf = ~ref
-      if (this.isLeafChanged[leaf] === 0) return
-      this.leafHashes.set(hashSparseLeaf(this.keyOf(leaf), this.digestOf(leaf)), 32 * leaf)
-      this.isLeafChanged[leaf] = 0
-      return
-    }
-    if (this.isInnerChanged[ref] === 0) return
-    const below = this.bits[ref]! + 1
-    this.refresh(this.children[2 * ref]!, below)
-    this.refresh(this.children[2 * ref + 1]!, below)
-    this.innerHashes.set(this.hashFromDepth(ref, depth), 32 * ref)
-    this.isInnerChanged[ref] = 0
-  }
-
-  /** The stored hash, for which the node must be unchanged since `refresh`; a view. */
-  hashOf(ref: NodeRef): Uint8Array {
-    const hashes = ref < 0 ? this.leafHashes : this.innerHashes
-    const at = 32 * (ref < 0 ? ~ref : ref)
-    return hashes.subarray(at, at + 32)
-  }
-
-  /** The hash that a refreshed subtree has at a depth from its parent's to its own. */
+  /** The hash of a subtree whose top lies at `depth`, above or at its first inner node. */
   hashFromDepth(ref: NodeRef, depth: number): Uint8Array {
-    if (ref < 0) return this.hashOf(ref).slice()
-    this.loadChild(this.children[2 * ref]!, 1)
-    this.loadChild(this.children[2 * ref + 1]!, 1 + wordsPerHash)
-    let hash = keccak256(this.block)
-    const bit = this.bits[ref]!
-    if (bit === depth) return hash
+    if (ref < 0) return hashSparseLeaf(this.keyOf(~ref), this.digestOf(~ref))
+    this.refreshHalf(ref, 0)
+    this.refreshHalf(ref, 1)
+    const from = 2 * hashWords * ref
+    for (let i = 0; i < 2 * hashWords; i++) this.blockWords[1 + i] = this.halves[from + i]!
+    const hash = keccak256(this.block)
+    const bit = this.bitOf(ref)
+    return bit === depth ? hash : this.hashThroughGap(ref, hash, bit, depth)
+  }
+
+  /** The hash of one half, which must have been refreshed; a view. */
+  hashOfHalf(inner: NodeRef, side: Side): Uint8Array {
+    const at = 64 * inner + 32 * side
+    return this.halfBytes.subarray(at, at + 32)
+  }
+
+  private refreshHalf(inner: NodeRef, side: Side): void {
+    const at = innerWords * inner
+    if ((this.inners[at + bitOffset]! & staleFlags[side]) === 0) return
+    const hash = this.hashFromDepth(this.inners[at + side]!, this.bitOf(inner) + 1)
+    this.halfBytes.set(hash, 64 * inner + 32 * side)
+    this.inners[at + bitOffset]! &= ~staleFlags[side]
+  }
+
+  /** Takes a hash from an inner node's bit up to `depth`, past levels with one empty side. */
+  private hashThroughGap(ref: NodeRef, hash: Uint8Array, bit: number, depth: number): Uint8Array {
     const key = this.keyOf(this.anyLeafOf(ref))
     for (let level = bit - 1; level >= depth; level--) {
-      const side = bitAt(key, level)
+      const side = sideAt(key, level)
       this.block.set(hash, 1 + 32 * side)
-      this.block.fill(0, 1 + 32 * (1 - side), 33 + 32 * (1 - side))
+      this.block.fill(0, 33 - 32 * side, 65 - 32 * side)
       hash = keccak256(this.block)
     }
     return hash
   }
 
-  private loadChild(ref: NodeRef, at: number): void {
-    const words = ref < 0 ? this.leafWords : this.innerWords
-    const from = wordsPerHash * (ref < 0 ? ~ref : ref)
-    for (let i = 0; i < wordsPerHash; i++) this.blockWords[at + i] = words[from + i]!
-  }
-
-  private growLeaves(): void {
-    const capacity = nextCapacity(this.isLeafChanged.length)
-    this.keys = grown(this.keys, 32 * capacity)
-    this.digests = grown(this.digests, 32 * capacity)
-    this.isLeafChanged = grown(this.isLeafChanged, capacity)
-    this.leafWords = grown(this.leafWords, wordsPerHash * capacity)
-    this.leafHashes = new Uint8Array(this.leafWords.buffer)
-  }
-
-  private growInners(): void {
-    const capacity = nextCapacity(this.bits.length)
-    this.bits = grown(this.bits, capacity)
-    this.isInnerChanged = grown(this.isInnerChanged, capacity)
-    this.children = grown(this.children, 2 * capacity)
-    this.innerWords = grown(this.innerWords, wordsPerHash * capacity)
-    this.innerHashes = new Uint8Array(this.innerWords.buffer)
+  private growInners(capacity: number): void {
+    const inners = new Int32Array(innerWords * nextCapacity(capacity))
+    inners.set(this.inners)
+    this.inners = inners
+    const halves = new Int32Array(2 * hashWords * nextCapacity(capacity))
+    halves.set(this.halves)
+    this.halves = halves
+    this.halfBytes = new Uint8Array(halves.buffer)
   }
 }
 
-/** Bit `index` of a key, 0 being the most significant. */
-export function bitAt(key: Uint8Array, index: number): number {
-  return (key[index >> 3]! >> (7 - (index & 7))) & 1
+/** The side to which a key turns at a bit, 0 being the most significant. */
+export function sideAt(key: Uint8Array, bit: number): Side {
+  return ((key[bit >> 3]! >> (7 - (bit & 7))) & 1) as Side
 }
 
-/** A quarter more: the arrays of a large tree then waste little, and are copied seldom. */
+/** A quarter more: large trees then waste little, and are copied seldom. */
 function nextCapacity(capacity: number): number {
   return capacity + Math.max(firstCapacity, capacity >> 2)
-}
-
-function grown<Numbers extends Uint8Array | Int32Array | Uint32Array>(
-  from: Numbers,
-  length: number,
-): Numbers {
-  const to = new (from.constructor as new (length: number) => Numbers)(length)
-  to.set(from)
-  return to
 }

@@ -1,5 +1,5 @@
 import { eventLoopScheduler, systemClock } from '../adapters/clock/systemClock.ts'
-import { createInlineVerifier } from '../adapters/crypto/inlineVerifier.ts'
+import { createWorkerVerifier } from '../adapters/crypto/workerVerifier.ts'
 import { type LedgerState, openLedgerState } from '../ledger/ledgerState.ts'
 import type { Chain, MarketFacts } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -74,7 +74,7 @@ export async function composeNode(
     },
     {
       ...{ machine, state, chain: adapters.chain, log: adapters.log },
-      verifier: createInlineVerifier(state.market),
+      verifier: createWorkerVerifier(state.market),
       scheduler: eventLoopScheduler,
       clock: adapters.clock ?? systemClock,
     },

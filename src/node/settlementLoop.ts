@@ -67,6 +67,7 @@ export class SettlementLoop {
 
   noteFailed(nowMs: number): void {
     this.#inFlight = undefined
+    this.#dueSinceMs = Number.NEGATIVE_INFINITY
     this.#failures++
     this.#pausedUntilMs = nowMs + Math.min(longestPauseMs, 500 * 2 ** this.#failures)
   }
@@ -78,8 +79,10 @@ export class SettlementLoop {
       flight.isIncluded = true
       return
     }
-    // Pending, dropped or reverted: made anew, which replaces a pending one with a higher fee.
+    // Pending, dropped or reverted: made anew at once, which replaces a pending one with a
+    // higher fee.
     this.#inFlight = undefined
+    this.#dueSinceMs = Number.NEGATIVE_INFINITY
     if (outcome.status === 'included') this.noteFailed(nowMs)
   }
 

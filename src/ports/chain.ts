@@ -1,4 +1,5 @@
 import type { Address, Bytes32, Hex } from '../protocol/bytes.ts'
+import type { MemberSignature } from '../protocol/committee.ts'
 import type { Seconds, Wei, Wh } from '../protocol/units.ts'
 
 export type { MarketFacts, MarketOptions } from '../protocol/views.ts'
@@ -19,6 +20,9 @@ export type AccountState = {
   readyAtSeconds: Seconds
   payout: Address
 }
+
+/** A member's last word in an epoch: the next committee starts from what these roots stand for. */
+export type SignedEpochEnd = MemberSignature & { votesRoot: Bytes32 }
 
 type Placed = { blockNumber: number; transactionHash: Bytes32 }
 
@@ -42,6 +46,7 @@ export type ChainEvent = Placed &
         negotiationKey: Hex
       }
     | { kind: 'OfferWithdrawn'; offerId: bigint; producer: Address }
+    | { kind: 'EpochEnded'; epoch: number; ends: SignedEpochEnd[] }
     | { kind: 'EpochOpened'; epoch: number; members: Address[] }
     | { kind: 'AuthoritySet'; authority: Address; isTrusted: boolean }
     | {
@@ -87,7 +92,10 @@ export type Chain = {
   head(): Promise<BlockRef>
   /** The block of that number on the client's present chain; undefined above its head. */
   blockAt(number: number): Promise<BlockRef | undefined>
-  /** The market's events of blocks `from` to `to`, both included, in order. */
+  /**
+   * The market's events of blocks `from` to `to`, both included, in order; none where `from` is
+   * above `to`. Throws `chain/unreachable` where the client does not have block `to` (yet).
+   */
   events(from: number, to: number): Promise<ChainEvent[]>
   /** Accounts as they were at the end of a block. Any number: the adapter splits requests. */
   accounts(addresses: readonly Address[], blockNumber: number): Promise<AccountState[]>
@@ -97,7 +105,8 @@ export type Chain = {
   /**
    * Sends a settlement from the node's own Ethereum account. A second call before the first is in
    * a block replaces it (same Ethereum nonce, higher fee), so that at most one of them is mined.
-   * Throws `chain/insufficient-funds`, `chain/reverted` (found by estimation), `chain/unreachable`.
+   * Throws `chain/insufficient-funds`, `chain/reverted` (found by estimation), `chain/unreachable`,
+   * `chain/superseded` (the earlier one was mined meanwhile), `chain/fee-cap`.
    */
   sendSettlement(call: SettleCall): Promise<Bytes32>
   outcomeOf(transactionHash: Bytes32): Promise<TransactionOutcome>
