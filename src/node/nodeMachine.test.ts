@@ -515,7 +515,9 @@ describe('the settlement loop', () => {
     world.block({ seconds: 2 })
     world.step({ kind: 'settlementFailed', error: new SpbError('chain/unreachable') })
     expect(find(world.block({ seconds: 0 }), 'settle')).toHaveLength(0)
-    world.block({ seconds: 2 })
+    expect(find(world.block({ seconds: 2 }), 'settle')).toHaveLength(1)
+    world.step({ kind: 'settlementFailed', error: new SpbError('chain/unreachable') })
+    expect(find(world.block({ seconds: 1 }), 'settle')).toHaveLength(0)
     expect(find(world.block({ seconds: 2 }), 'settle')).toHaveLength(1)
   })
 
