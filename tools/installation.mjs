@@ -52,7 +52,14 @@ function prepareNpm(root) {
 /** Runs `npm ci` and returns what it printed, with whether it failed. */
 function runNpmCi(root) {
   const { command, leading, env, shell } = prepareNpm(root)
-  const words = [...leading, 'ci', '--include=dev', '--include=optional', '--no-progress']
+  const words = [
+    ...leading,
+    'ci',
+    '--include=dev',
+    '--include=optional',
+    '--no-progress',
+    '--loglevel=warn',
+  ]
   const run = spawnSync(command, words, {
     cwd: root,
     env,
@@ -61,7 +68,7 @@ function runNpmCi(root) {
     maxBuffer: 64 * 1024 * 1024,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const printed = `${run.stdout ?? ''}${run.stderr ?? ''}${run.error ? `${run.error.message}\n` : ''}`
+  const printed = [run.stdout, run.stderr, run.error?.message].filter(Boolean).join('\n')
   return { isDone: run.status === 0, wasStopped: run.signal !== null, printed }
 }
 

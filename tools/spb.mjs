@@ -1,13 +1,6 @@
 #!/usr/bin/env node
-// The `spb` command: makes sure of packages and Node, then runs src/cli/main.ts.
-import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { installPackages } from './installation.mjs'
-import { findSuitableNode } from './pinnedNode.mjs'
-import { runUnderNode } from './runUnderNode.mjs'
-
-const script = fileURLToPath(import.meta.url)
-const root = dirname(dirname(script))
+// The `spb` command: runs src/cli/main.ts under a Node that is new enough.
+import { launch } from './launch.mjs'
 
 /** Hides what Node says about its own experimental parts, and no other warning. */
 function silenceExperimentalWarnings() {
@@ -18,14 +11,7 @@ function silenceExperimentalWarnings() {
   }
 }
 
-const problem = installPackages(root)
-const node = problem === undefined ? findSuitableNode(root) : undefined
-if (problem !== undefined) {
-  console.error(problem)
-  process.exitCode = 1
-} else if (node !== process.execPath) {
-  process.exitCode = await runUnderNode(node, script, process.argv.slice(2))
-} else {
+await launch(import.meta.url, async () => {
   silenceExperimentalWarnings()
-  await import(new URL('../src/cli/main.ts', import.meta.url))
-}
+  await import('../src/cli/main.ts')
+})

@@ -29,6 +29,8 @@ export type NodeOptions = {
   stallMs?: number
   beneficiary?: Address
   liveCtps?: number
+  /** Requests that may wait; more are refused with `node/overloaded`. */
+  waitingRequests?: number
 }
 
 export type NodeAdapters = {
@@ -69,7 +71,7 @@ export async function composeNode(
     {
       confirmations: options.confirmations ?? 0,
       pollMs: options.pollMs ?? 500,
-      waitingRequests: 20_000,
+      waitingRequests: options.waitingRequests ?? 20_000,
       inputsPerStep: 1_024,
     },
     {

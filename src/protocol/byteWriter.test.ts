@@ -22,7 +22,10 @@ describe('ByteWriter', () => {
     const writer = new ByteWriter()
     writer.uint8(2 ** 8 - 1).uint16(2 ** 16 - 1)
     writer.uint32(2 ** 32 - 1).uint40(2 ** 40 - 1)
-    writer.uint64(2n ** 64n - 1n).uint96(2n ** 96n - 1n).uint256(2n ** 256n - 1n)
+    writer
+      .uint64(2n ** 64n - 1n)
+      .uint96(2n ** 96n - 1n)
+      .uint256(2n ** 256n - 1n)
     expect(bytesToHex(writer.finish())).toBe(`0x${'ff'.repeat(64)}`)
   })
 

@@ -50,7 +50,7 @@ describe('isHex', () => {
 
   it.each([
     ...['', '00', '0X00', '0x0', '0xg0', '0x0g', ' 0x00', '0x00 ', '0x00\n', '0x００', '0x0\u0661'],
-    ...[undefined, null, 0, 0n, {}, [], ['0x00'], true],
+    ...[undefined, null, 0, 1, {}, [], ['0x00'], true],
     { toString: () => '0x00' },
   ])('is false for %j', (value) => {
     expect(isHex(value)).toBe(false)

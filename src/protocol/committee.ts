@@ -31,7 +31,8 @@ export function quorumOf(committee: Committee): number {
 export function checkVoteSet(committee: Committee, votes: readonly { member: number }[]): void {
   let last = -1
   for (const { member } of votes) {
-    if (member <= last || member >= committee.members.length) {
+    // A member who does not exist would equal the signer of a malformed signature: undefined.
+    if (!Number.isInteger(member) || member <= last || member >= committee.members.length) {
       throw new SpbError('certificate/vote-order')
     }
     last = member

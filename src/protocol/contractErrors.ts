@@ -1,4 +1,5 @@
 import type { ErrorCode } from './errorTable.ts'
+import { SpbError } from './spbError.ts'
 
 /** What an error of the market contract means to the person whose transaction it refused. */
 export type ContractErrorRow = { code: ErrorCode; message: string; hint: string }
@@ -127,4 +128,24 @@ export const contractErrors: Readonly<Record<string, ContractErrorRow>> = {
     'Choose a longer delay, 48 hours for example.',
   ),
   DeploymentFailed: row('The contract could not be created.', 'Deploy again with another salt.'),
+}
+
+/** What is said of an error that the table does not know: an older SPB at a newer contract. */
+const unknownError = row('The contract refused the transaction.', 'See the message for its reason.')
+
+/**
+ * A refusal of the contract as an `SpbError`.
+ *
+ * Its meta holds the error's name as `contractError`, and its arguments by name, as text.
+ */
+export function contractRefusal(
+  contractError: string,
+  args: Readonly<Record<string, unknown>> = {},
+): SpbError {
+  const { code, message, hint } = contractErrors[contractError] ?? unknownError
+  const texts = Object.entries(args).map(([name, value]) => [name, String(value)] as const)
+  const list = texts.map(([name, value]) => `${name} ${value}`).join(', ')
+  const said = list === '' ? contractError : `${contractError}: ${list}`
+  const meta = { contractError, ...Object.fromEntries(texts) }
+  return new SpbError(code, `${message} (${said})`, { hint, meta })
 }

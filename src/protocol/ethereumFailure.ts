@@ -1,5 +1,5 @@
-import { contractErrors } from './contractErrors.ts'
-import { type ErrorMeta, SpbError } from './spbError.ts'
+import { contractRefusal } from './contractErrors.ts'
+import { SpbError } from './spbError.ts'
 
 /** What failures of viem, fetch and sockets have in common; everything may be absent. */
 type Failure = {
@@ -47,24 +47,9 @@ function isDecodedError(data: unknown): data is DecodedError {
   return typeof data === 'object' && data !== null && 'errorName' in data
 }
 
-function metaOf({ errorName, args = [], abiItem }: DecodedError): ErrorMeta {
-  const meta: Record<string, string> = { contractError: errorName }
-  for (const [at, value] of args.entries()) {
-    meta[abiItem?.inputs?.[at]?.name || `arg${at}`] = String(value)
-  }
-  return meta
-}
-
-function explainRevert(decoded: DecodedError): SpbError {
-  const { contractError, ...args } = metaOf(decoded)
-  const row = contractErrors[decoded.errorName]
-  const facts = Object.entries(args).map(([name, value]) => `${name} ${value}`)
-  const name = [contractError, ...(facts.length > 0 ? [facts.join(', ')] : [])].join(': ')
-  return new SpbError(
-    row?.code ?? 'chain/reverted',
-    `${row?.message ?? 'The contract refused the transaction.'} (${name})`,
-    { meta: { contractError: decoded.errorName, ...args }, ...(row ? { hint: row.hint } : {}) },
-  )
+function explainRevert({ errorName, args = [], abiItem }: DecodedError): SpbError {
+  const names = args.map((_, at) => abiItem?.inputs?.[at]?.name || `arg${at}`)
+  return contractRefusal(errorName, Object.fromEntries(args.map((arg, at) => [names[at], arg])))
 }
 
 const named = (causes: readonly Failure[], ...names: string[]) =>

@@ -116,7 +116,12 @@ export function decodeHoldCertificate(value: unknown): HoldCertificate {
 
 /** The JSON form of a hold certificate. */
 export function encodeHoldCertificate(certificate: HoldCertificate): Record<string, unknown> {
-  return { ...certificate, ctp: encodeMessage('Ctp', certificate.ctp) }
+  return {
+    ctp: encodeMessage('Ctp', certificate.ctp),
+    consumerSignature: certificate.consumerSignature,
+    epoch: certificate.epoch,
+    votes: certificate.votes.map(({ member, signature, path }) => ({ member, signature, path })),
+  }
 }
 
 /** Parses a void certificate from JSON. Throws `input/*`. */

@@ -36,8 +36,10 @@ export type VoucherCache = {
   set(coeSignature: Signature, entry: { key: string; voucher: Voucher }): void
 }
 
-function cacheKey({ coe, coeSignature, witness, witnessSignature }: SignedCoe): string {
+function cacheKey(market: Market, signed: SignedCoe): string {
+  const { coe, coeSignature, witness, witnessSignature } = signed
   return [
+    ...[market.chainId, market.address],
     ...[coe.root, coe.height, coe.notBeforeSeconds, coe.notAfterSeconds, coeSignature],
     ...[witness.meter, witness.model, witness.notAfterSeconds, witnessSignature],
   ].join()
@@ -50,7 +52,7 @@ function cacheKey({ coe, coeSignature, witness, witnessSignature }: SignedCoe): 
  * `meter/coe-invalid`.
  */
 export function verifyCoe(market: Market, signed: SignedCoe, cache?: VoucherCache): Voucher {
-  const key = cacheKey(signed)
+  const key = cacheKey(market, signed)
   const cached = cache?.get(signed.coeSignature)
   if (cached !== undefined && cached.key === key) return cached.voucher
 

@@ -30,7 +30,8 @@ function refuseAmount(text: string): SpbError {
  * Throws `input/energy` for anything else, zero, fractions of a Wh and more than 2^32 - 1 Wh.
  */
 export function parseEnergy(text: string): Wh {
-  const match = /^(\d{1,12})(?:\.(\d{1,6}))?\s*(Wh|kWh|MWh)?$/i.exec(text.trim())
+  const match = /^(\d{1,12})(?:\.(\d{1,6}))?\s*([kKM]?(?:Wh|wh|WH))?$/.exec(text.trim())
+  // No small m: milliwatt-hours must not pass for megawatt-hours.
   const [, whole = '', fraction = '', suffix = 'wh'] = match ?? []
   const perUnit = { wh: 1n, kwh: 1000n, mwh: 1_000_000n }[suffix.toLowerCase()]
   const scale = 10n ** BigInt(fraction.length)

@@ -1,5 +1,5 @@
 import { ByteReader } from './byteReader.ts'
-import { type Bytes32, bytesToHex, type Hex, hexToBytes } from './bytes.ts'
+import { type Bytes32, bytesToHex, type Hex, hexToBytes, isHex } from './bytes.ts'
 import { ByteWriter } from './byteWriter.ts'
 import type { SignedCtp } from './ctpSubmission.ts'
 import { keccak256 } from './keccak.ts'
@@ -43,13 +43,14 @@ export function packBatch(items: readonly BatchItem[]): Hex {
   return bytesToHex(writer.finish())
 }
 
-/** Parses a packed batch. Throws `input/shape` where it is not 1 to 256 whole items. */
+/** Parses a packed batch. Throws `input/hex`; `input/shape` if it is not 1 to 256 whole items. */
 export function unpackBatch(packed: Hex): BatchItem[] {
-  const reader = new ByteReader(hexToBytes(packed))
-  const count = reader.remaining / batchItemBytes
+  if (!isHex(packed)) throw new SpbError('input/hex', 'The batch is not hexadecimal.')
+  const count = (packed.length - 2) / (2 * batchItemBytes)
   if (!Number.isInteger(count) || count < 1 || count > limits.itemsPerBatch) {
     throw new SpbError('input/shape', 'The batch is not 1 to 256 whole items.')
   }
+  const reader = new ByteReader(hexToBytes(packed))
   return Array.from({ length: count }, () => ({
     ctp: readCtp(reader),
     deliveredWh: wh(reader.uint32()),

@@ -31,7 +31,7 @@ export type MarketView = MarketFacts & { manufacturers: Address[] }
 /** What became of a CTP. */
 export type CtpState = 'proposed' | 'held' | 'receipted' | 'settled' | 'expired' | 'declined'
 
-/** Where a CTP settled. `gasShare` is whole: the transaction's gas over its items, floored. */
+/** Where a CTP settled. `gasShare` is whole: the transaction’s gas over its items. */
 export type SettlementView = { blockNumber: number; transactionHash: Bytes32; gasShare: number }
 
 /** A CTP as its gateway knows it. */

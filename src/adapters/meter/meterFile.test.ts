@@ -1,0 +1,233 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bytesToHex } from '../../protocol/bytes.ts'
+import { createMeterFile, openMeterFile, readMeterFile } from './meterFile.ts'
+import { describeMeterStorage, someState } from './meterStorage.testCases.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'spb-meter-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let made = 0
+function freshPath(): string {
+  made += 1
+  return join(folder, `house-${made}`, 'meter.json')
+}
+
+const noWait = { lockWaitMs: 0 }
+const password = 'Grüße'
+const refusal = (code: string) => expect.objectContaining({ code })
+const open = (path: string) => openMeterFile(path, password, noWait)
+
+function makeFile(): string {
+  const path = freshPath()
+  const storage = createMeterFile(path, password, noWait)
+  storage.save(someState)
+  storage.close()
+  return path
+}
+
+describeMeterStorage('a file', () => {
+  const path = freshPath()
+  return { create: () => createMeterFile(path, password, noWait), reopen: () => open(path) }
+})
+
+describe('a meter’s file', () => {
+  it('is there from the first save on, for its owner’s eyes only', () => {
+    const path = freshPath()
+    const storage = createMeterFile(path, password, noWait)
+    expect(existsSync(path)).toBe(false)
+    storage.save(someState)
+    storage.close()
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(readdirSync(join(path, '..')).sort()).toEqual(['meter.json', 'meter.json.lock'])
+  })
+
+  it('shows all but the seed without the password', () => {
+    const path = makeFile()
+    const { seed, ...shown } = someState
+    expect(readMeterFile(path)).toEqual(shown)
+    expect(readFileSync(path, 'utf8')).not.toContain(bytesToHex(seed).slice(2))
+  })
+
+  it('is sealed anew at each save', () => {
+    const path = makeFile()
+    const before = readFileSync(path, 'utf8')
+    const storage = open(path)
+    storage.save(someState)
+    storage.close()
+    const [old, fresh] = [before, readFileSync(path, 'utf8')].map((text) => JSON.parse(text))
+    expect(fresh.meter).toEqual(old.meter)
+    expect(fresh.sealed.salt).toBe(old.sealed.salt)
+    expect(fresh.sealed.nonce).not.toBe(old.sealed.nonce)
+  })
+
+  it('opens with the same password in another Unicode form', () => {
+    const path = makeFile()
+    const storage = openMeterFile(path, password.normalize('NFD'), noWait)
+    expect(storage.load()).toEqual(someState)
+    storage.close()
+  })
+
+  it('does not open with another password, and lets the right one try next', () => {
+    const path = makeFile()
+    const guess = () => openMeterFile(path, 'Gruesse', noWait)
+    expect(guess).toThrow(refusal('account/wrong-password'))
+    open(path).close()
+  })
+
+  it('does not open where somebody rewrote what is open, checksum and all', () => {
+    const path = makeFile()
+    const { version, meter, sealed } = JSON.parse(readFileSync(path, 'utf8'))
+    meter.trees[0].nextLeaf = 4
+    const text = `${JSON.stringify({ version, meter })}\n${JSON.stringify(sealed)}`
+    const checksum = bytesToHex(sha256(new TextEncoder().encode(text)))
+    writeFileSync(path, JSON.stringify({ version, meter, sealed, checksum }))
+    expect(readMeterFile(path).trees[0]?.nextLeaf).toBe(4)
+    expect(() => open(path)).toThrow(refusal('account/wrong-password'))
+  })
+
+  it('is never made over another, nor over a damaged one', () => {
+    const path = makeFile()
+    const make = () => createMeterFile(path, password, noWait)
+    expect(make).toThrow(refusal('meter/exists'))
+    writeFileSync(path, '')
+    expect(make).toThrow(refusal('meter/exists'))
+  })
+
+  it('is unknown where there is none, and leaves nothing behind', () => {
+    const path = freshPath()
+    expect(() => open(path)).toThrow(refusal('meter/unknown'))
+    expect(() => readMeterFile(path)).toThrow(refusal('meter/unknown'))
+    expect(existsSync(join(path, '..'))).toBe(false)
+  })
+
+  it('of a newer version is left alone', () => {
+    const path = makeFile()
+    writeFileSync(path, '{"version":2,"whatever":true}')
+    expect(() => open(path)).toThrow(refusal('store/newer-version'))
+  })
+
+  it('keeps the old state where the new one cannot be written', () => {
+    const path = makeFile()
+    const storage = open(path)
+    const before = readFileSync(path, 'utf8')
+    mkdirSync(`${path}.new`)
+    expect(() => storage.save({ ...someState, name: 'b' })).toThrow(refusal('store/failed'))
+    expect(storage.load()).toEqual(someState)
+    expect(readFileSync(path, 'utf8')).toBe(before)
+    rmSync(`${path}.new`, { recursive: true })
+    storage.save({ ...someState, name: 'b' })
+    expect(readMeterFile(path).name).toBe('b')
+    storage.close()
+  })
+
+  it('outlives a half-written successor', () => {
+    const path = makeFile()
+    writeFileSync(`${path}.new`, '{"version":1,')
+    const storage = open(path)
+    expect(storage.load()).toEqual(someState)
+    storage.save({ ...someState, name: 'b' })
+    storage.close()
+    expect(readMeterFile(path).name).toBe('b')
+  })
+
+  it('says so where its folder cannot be made or read', () => {
+    const inFile = join(makeFile(), 'below', 'meter.json')
+    const failed = refusal('store/failed')
+    expect(() => createMeterFile(inFile, password, noWait)).toThrow(failed)
+    const path = freshPath()
+    mkdirSync(path, { recursive: true })
+    expect(() => open(path)).toThrow(failed)
+    rmSync(`${path}.lock`)
+    mkdirSync(`${path}.lock`)
+    expect(() => open(path)).toThrow(failed)
+  })
+})
+
+describe('a damaged file', () => {
+  let path: string
+  let whole: string
+  beforeAll(() => {
+    path = makeFile()
+    whole = readFileSync(path, 'utf8')
+  })
+
+  const refuse = (text: string) => {
+    writeFileSync(path, text)
+    expect(() => open(path)).toThrow(refusal('meter/damaged'))
+    expect(() => readMeterFile(path)).toThrow(refusal('meter/damaged'))
+    expect(readFileSync(path, 'utf8')).toBe(text)
+  }
+
+  it.each(['', '{', 'null', '[]', '7', '{"version":1}', '\0\0\0\0'])('%j is refused', refuse)
+
+  it('cut off anywhere is refused', () => {
+    for (let length = 0; length < whole.length - 2; length += 97) refuse(whole.slice(0, length))
+  })
+
+  it('with a changed character anywhere is refused', () => {
+    for (let at = 12; at < whole.length - 1; at += 61) {
+      const changed = whole[at] === '7' ? '8' : '7'
+      refuse(whole.slice(0, at) + changed + whole.slice(at + 1))
+    }
+  })
+
+  it('is refused where the checksum is right but the content is not', () => {
+    const change = (edit: (file: ReturnType<typeof JSON.parse>) => void) => {
+      const file = JSON.parse(whole)
+      edit(file)
+      const { version, meter, sealed } = file
+      const text = `${JSON.stringify({ version, meter })}\n${JSON.stringify(sealed)}`
+      const checksum = bytesToHex(sha256(new TextEncoder().encode(text)))
+      refuse(JSON.stringify({ version, meter, sealed, checksum }))
+    }
+    change(({ meter }) => delete meter.nextTree)
+    change(({ meter }) => Object.assign(meter, { name: 7 }))
+    change(({ meter }) => Object.assign(meter.trees[0].bindings[0], { isReleased: 'no' }))
+    change(({ meter }) => Object.assign(meter.trees[0].bindings[0], { leaf: 3 }))
+    change(({ sealed }) => Object.assign(sealed, { kdf: 'md5' }))
+    change(({ sealed }) => Object.assign(sealed, { n: 2 ** 30 }))
+    change(({ sealed }) => Object.assign(sealed, { n: 1000 }))
+    change(({ sealed }) => Object.assign(sealed, { r: 1 }))
+  })
+})
+
+describe('another process', () => {
+  it('keeps the file for itself, until it is killed', async () => {
+    const path = makeFile()
+    const module = new URL('./meterFile.ts', import.meta.url).href
+    const script = `
+      const { openMeterFile } = await import(${JSON.stringify(module)})
+      openMeterFile(${JSON.stringify(path)}, ${JSON.stringify(password)})
+      console.log('held')
+      setInterval(() => {}, 1000)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    try {
+      const [chunk] = await once(child.stdout, 'data')
+      expect(String(chunk)).toBe('held\n')
+      expect(() => open(path)).toThrow(refusal('meter/locked'))
+    } finally {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
+    const storage = open(path)
+    expect(storage.load()).toEqual(someState)
+    storage.close()
+  })
+})

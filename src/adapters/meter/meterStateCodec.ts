@@ -1,0 +1,96 @@
+import type { MeterBinding, MeterTree, OpenMeterState } from '../../ports/meterStorage.ts'
+import { decodeMarket } from '../../protocol/ctpSubmission.ts'
+import {
+  decodeAddress,
+  decodeHex,
+  decodeList,
+  decodeMessage,
+  decodeNumber,
+  decodeObject,
+  encodeMessage,
+} from '../../protocol/decodeMessage.ts'
+import { limits } from '../../protocol/limits.ts'
+import { decodeSignedCoe, encodeSignedCoe } from '../../protocol/meterEvidence.ts'
+import { SpbError } from '../../protocol/spbError.ts'
+import { maxUint32, maxUint40, seconds, wh } from '../../protocol/units.ts'
+
+const bindingFields = [
+  ...['leaf', 'order', 'ctpId', 'ctp', 'consumer'],
+  ...['deliveredWh', 'measuredAtSeconds', 'isReleased'],
+]
+const treeFields = ['number', 'height', 'market', 'coe', 'nextLeaf', 'bindings']
+const stateFields = [
+  ...['name', 'certificate', 'manufacturerSignature', 'treeHeight'],
+  ...['nextTree', 'nextOrder', 'trees'],
+]
+
+function decodeBinding(value: unknown, nextLeaf: number): MeterBinding {
+  const object = decodeObject(value, bindingFields, 'binding')
+  if (typeof object.isReleased !== 'boolean') throw new SpbError('input/shape')
+  return {
+    leaf: decodeNumber(object.leaf, nextLeaf - 1, 'leaf'),
+    order: decodeNumber(object.order, Number.MAX_SAFE_INTEGER, 'order'),
+    ctpId: decodeHex(object.ctpId, 32, 'ctpId'),
+    ctp: decodeMessage('Ctp', object.ctp),
+    consumer: decodeAddress(object.consumer, 'consumer'),
+    deliveredWh: wh(decodeNumber(object.deliveredWh, maxUint32, 'deliveredWh')),
+    measuredAtSeconds: seconds(decodeNumber(object.measuredAtSeconds, maxUint40, 'time')),
+    isReleased: object.isReleased,
+  }
+}
+
+function encodeBinding(binding: MeterBinding): Record<string, unknown> {
+  return { ...binding, ctp: encodeMessage('Ctp', binding.ctp) }
+}
+
+function decodeTree(value: unknown): MeterTree {
+  const object = decodeObject(value, treeFields, 'tree')
+  const height = decodeNumber(object.height, limits.treeHeight, 'height')
+  const nextLeaf = decodeNumber(object.nextLeaf, 2 ** height, 'nextLeaf')
+  return {
+    number: decodeNumber(object.number, maxUint32, 'number'),
+    height,
+    market: decodeMarket(object.market),
+    coe: decodeSignedCoe(object.coe),
+    nextLeaf,
+    bindings: decodeList(object.bindings, 2 ** height, 'bindings', (binding) =>
+      decodeBinding(binding, nextLeaf),
+    ),
+  }
+}
+
+function encodeTree(tree: MeterTree): Record<string, unknown> {
+  return {
+    ...tree,
+    coe: encodeSignedCoe(tree.coe),
+    bindings: tree.bindings.map(encodeBinding),
+  }
+}
+
+/** Parses what `encodeMeterState` made. Throws `input/*`. */
+export function decodeMeterState(value: unknown): OpenMeterState {
+  const object = decodeObject(value, stateFields, 'meter')
+  if (typeof object.name !== 'string') throw new SpbError('input/shape', 'name is not text.')
+  return {
+    name: object.name,
+    certificate: decodeMessage('MeterCertificate', object.certificate),
+    manufacturerSignature: decodeHex(object.manufacturerSignature, 64, 'manufacturerSignature'),
+    treeHeight: decodeNumber(object.treeHeight, limits.treeHeight, 'treeHeight'),
+    nextTree: decodeNumber(object.nextTree, maxUint32, 'nextTree'),
+    nextOrder: decodeNumber(object.nextOrder, Number.MAX_SAFE_INTEGER, 'nextOrder'),
+    trees: decodeList(object.trees, maxUint32, 'trees', decodeTree),
+  }
+}
+
+/** The JSON form of what a meter keeps, its secret apart. */
+export function encodeMeterState(state: OpenMeterState): Record<string, unknown> {
+  return {
+    name: state.name,
+    certificate: encodeMessage('MeterCertificate', state.certificate),
+    manufacturerSignature: state.manufacturerSignature,
+    treeHeight: state.treeHeight,
+    nextTree: state.nextTree,
+    nextOrder: state.nextOrder,
+    trees: state.trees.map(encodeTree),
+  }
+}
