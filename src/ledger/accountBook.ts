@@ -13,7 +13,9 @@ type Entry = {
   /** Every nonce below is closed: certified, void or used on chain. */
   nextNonce: number
   /** Closed nonces at or above `nextNonce`: certificates that came before their elders'. */
-  closedAhead: Set<number>
+  closedAhead: Set<number> | undefined
+  /** The store's closed nonces are in `closedAhead`, or were counted. */
+  isRead: boolean
 }
 
 const nothing: ReadonlyMap<number, LiveCtp> = new Map()
@@ -21,6 +23,12 @@ const nothing: ReadonlyMap<number, LiveCtp> = new Map()
 /** What holds each account's money, and which nonce is its next. Derived: the store has it all. */
 export class AccountBook {
   readonly #entries = new Map<Address, Entry>()
+  readonly #readClosed: (account: Address) => Iterable<number>
+
+  /** `readClosed` tells an account's nonces with a certificate; it is asked once an account. */
+  constructor(readClosed: (account: Address) => Iterable<number>) {
+    this.#readClosed = readClosed
+  }
 
   liveOf(account: Address): ReadonlyMap<number, LiveCtp> {
     return this.#entries.get(account)?.live ?? nothing
@@ -32,13 +40,14 @@ export class AccountBook {
 
   /** The lowest nonce that is not closed: the only one that may be voted for. */
   nextNonceOf(account: Address, state: AccountState | undefined): number {
-    const entry = this.#entries.get(account)
-    let nonce = Math.max(entry?.nextNonce ?? 0, state?.nonceBase ?? 0)
-    while (entry?.closedAhead.has(nonce) || isUsedOnChain(state, nonce)) nonce++
-    if (entry !== undefined && nonce > entry.nextNonce) {
-      for (const closed of entry.closedAhead) if (closed < nonce) entry.closedAhead.delete(closed)
-      entry.nextNonce = nonce
-    }
+    const entry = this.#entryOf(account)
+    this.#readNonces(account, entry)
+    let nonce = Math.max(entry.nextNonce, state?.nonceBase ?? 0)
+    while (entry.closedAhead?.has(nonce) || isUsedOnChain(state, nonce)) nonce++
+    if (nonce === entry.nextNonce || entry.closedAhead === undefined) return nonce
+    for (const closed of entry.closedAhead) if (closed < nonce) entry.closedAhead.delete(closed)
+    if (entry.closedAhead.size === 0) entry.closedAhead = undefined
+    entry.nextNonce = nonce
     return nonce
   }
 
@@ -59,13 +68,25 @@ export class AccountBook {
   /** Notes that a hold or void certificate of a nonce is known. */
   close(account: Address, nonce: number): void {
     const entry = this.#entryOf(account)
-    if (nonce >= entry.nextNonce) entry.closedAhead.add(nonce)
+    if (nonce < entry.nextNonce) return
+    entry.closedAhead ??= new Set()
+    entry.closedAhead.add(nonce)
+  }
+
+  /** Read when first needed: a start need not wait for accounts that do nothing. */
+  #readNonces(account: Address, entry: Entry): void {
+    if (entry.isRead) return
+    entry.isRead = true
+    for (const nonce of this.#readClosed(account)) this.close(account, nonce)
   }
 
   #entryOf(account: Address): Entry {
     let entry = this.#entries.get(account)
     if (entry === undefined) {
-      entry = { live: new Map(), heldWei: 0n, nextNonce: 0, closedAhead: new Set() }
+      entry = {
+        ...{ live: new Map(), heldWei: 0n, nextNonce: 0 },
+        ...{ closedAhead: undefined, isRead: false },
+      }
       this.#entries.set(account, entry)
     }
     return entry

@@ -13,7 +13,7 @@ import type { Committee } from '../protocol/committee.ts'
 import type { Market } from '../protocol/digest.ts'
 import { keccak256 } from '../protocol/keccak.ts'
 import { SpbError } from '../protocol/spbError.ts'
-import { type Seconds, seconds, wei } from '../protocol/units.ts'
+import { maxUint32, type Seconds, seconds, wei } from '../protocol/units.ts'
 import { AccountBook } from './accountBook.ts'
 import { buckets } from './buckets.ts'
 import {
@@ -24,7 +24,7 @@ import {
   writeBlockRef,
 } from './chainRows.ts'
 import { decodeLiveCtp, type LiveCtp } from './ctpRow.ts'
-import { accountKey, idKey, metaKey, offerKey } from './keys.ts'
+import { accountKey, idKey, metaKey, nonceKey, offerKey } from './keys.ts'
 import { decodeNonceRow } from './signedRows.ts'
 import { SparseTree } from './sparseTree.ts'
 import { TimeQueue } from './timeQueue.ts'
@@ -108,7 +108,7 @@ export function openLedgerState(
     market: { chainId: facts.chainId, address: facts.address },
     options,
     live: new Map(),
-    accounts: new AccountBook(),
+    accounts: new AccountBook((account) => listClosedNonces(store, account)),
     freeAt: new TimeQueue(),
     full: new Set(),
     partial: new TimeQueue(),
@@ -129,7 +129,7 @@ export function openLedgerState(
 export function reload(state: LedgerState): void {
   const { store } = state
   state.live = new Map()
-  state.accounts = new AccountBook()
+  state.accounts = new AccountBook((account) => listClosedNonces(store, account))
   state.freeAt = new TimeQueue()
   state.full = new Set()
   state.partial = new TimeQueue()
@@ -141,18 +141,22 @@ export function reload(state: LedgerState): void {
     if (ctp.state !== 'proposed') leaves.push([key, stateDigestOf(ctp)])
   }
   state.tree = SparseTree.from(leaves)
-  for (const { key, value } of store.entries(buckets.nonce)) {
-    const row = decodeNonceRow(value)
-    if (row.certifiedCtpId === undefined && !row.isVoided) continue
-    const reader = new ByteReader(key)
-    state.accounts.close(reader.hex(20), reader.uint32())
-  }
   const [newest] = store.entries(buckets.ctp, { isReversed: true })
   state.nextNumber = newest === undefined ? 1 : Number(new ByteReader(newest.key).uint64()) + 1
   const confirmed = store.get(buckets.meta, metaKey('confirmed'))
   state.confirmed = confirmed && readBlockRef(new ByteReader(confirmed))
   const committee = store.get(buckets.meta, metaKey('committee'))
   state.committee = committee === undefined ? nobody : decodeCommittee(committee)
+}
+
+/** An account's nonces whose hold or void certificate is known. */
+function* listClosedNonces(store: Store, account: Address): IterableIterator<number> {
+  const range = { from: nonceKey(account, 0), to: nonceKey(account, maxUint32) }
+  for (const { key, value } of store.entries(buckets.nonce, range)) {
+    const row = decodeNonceRow(value)
+    if (row.certifiedCtpId === undefined && !row.isVoided) continue
+    yield new ByteReader(key.subarray(20)).uint32()
+  }
 }
 
 function decodeCommittee(bytes: Uint8Array): Committee {

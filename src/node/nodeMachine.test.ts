@@ -116,7 +116,6 @@ describe('a trade at one node', () => {
     const { settlesFromSeconds } = viewDossier(world.state, ctpId)
     expect(settlesFromSeconds).toBe(startSeconds + 900 + 300)
     expect(settles(world.block({ seconds: settlesFromSeconds - 1 - world.nowSeconds }))).toBe(false)
-    world.block({ seconds: 1 })
     expect(confirmSettlement(world)).toMatchObject([{ state: 'settled', paymentWei: 200n }])
   })
 

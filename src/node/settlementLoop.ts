@@ -1,6 +1,6 @@
 import type { ChainUpdate } from '../ledger/chainUpdates.ts'
 import type { LiveCtp } from '../ledger/ctpRow.ts'
-import { freeAtSecondsOf, type LedgerState } from '../ledger/ledgerState.ts'
+import { freeAtSecondsOf, type LedgerState, partialFromSecondsOf } from '../ledger/ledgerState.ts'
 import { ctpRowOf, listSettleable } from '../ledger/receipts.ts'
 import type { SettleCall, TransactionOutcome } from '../ports/chain.ts'
 import { type Address, type Bytes32, bytesToHex } from '../protocol/bytes.ts'
@@ -117,7 +117,11 @@ export class SettlementLoop {
     }
     this.#dueSinceMs ??= nowMs
     const isOld = nowMs - this.#dueSinceMs >= this.#options.batchAgeMs
-    if (due.length < this.#options.batchItems && !isOld) return []
+    // The second half of the grace is the time that a transaction may need to get into a block.
+    const isUrgent = due.some(
+      ({ expirySeconds }) => partialFromSecondsOf(this.#state, expirySeconds) <= head.timeSeconds,
+    )
+    if (due.length < this.#options.batchItems && !isOld && !isUrgent) return []
     return this.#send(due, nowMs)
   }
 
@@ -135,8 +139,12 @@ export class SettlementLoop {
     const { committee, market } = this.#state
     const member = committee.members.indexOf(addressOf(this.#memberKey))
     if (member < 0) return []
+    // One producer's trades in a row cost the contract one write of his account.
+    const sorted = due.toSorted((a, b) =>
+      a.producer < b.producer ? -1 : +(a.producer > b.producer),
+    )
     const items = packBatch(
-      due.map(({ number, deliveredWh }) => {
+      sorted.map(({ number, deliveredWh }) => {
         const { ctp, consumerSignature } = ctpRowOf(this.#state, number)
         return { ctp, consumerSignature, deliveredWh }
       }),

@@ -10,13 +10,32 @@ export type Signature = Hex
 export const zeroAddress: Address = `0x${'00'.repeat(20)}`
 export const zeroBytes32: Bytes32 = `0x${'00'.repeat(32)}`
 
-const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** Character codes of each byte's two digits, the first in the low half. */
+const digitsOfByte = Uint16Array.from({ length: 256 }, (_, byte) => {
+  const text = byte.toString(16).padStart(2, '0')
+  return text.charCodeAt(0) | (text.charCodeAt(1) << 8)
+})
+const prefix = [48, 120] as const
+
+/** Bytes that become one call's arguments at most; engines bound their number. */
+const hexChunk = 1024
 
 /** Lower-case hexadecimal of bytes. */
 export function bytesToHex(bytes: Uint8Array): Hex {
-  let text = '0x'
-  for (let i = 0; i < bytes.length; i++) text += hexOfByte[bytes[i]!]
-  return text as Hex
+  if (bytes.length > hexChunk) {
+    const rest = bytesToHex(bytes.subarray(hexChunk)).slice(2)
+    return `${bytesToHex(bytes.subarray(0, hexChunk))}${rest}`
+  }
+  // Made from codes at once: text put together piece by piece is slow and heavy to keep.
+  const codes = new Array<number>(2 + 2 * bytes.length)
+  codes[0] = prefix[0]
+  codes[1] = prefix[1]
+  for (let i = 0, at = 2; i < bytes.length; i++) {
+    const digits = digitsOfByte[bytes[i]!]!
+    codes[at++] = digits & 255
+    codes[at++] = digits >> 8
+  }
+  return String.fromCharCode.apply(null, codes) as Hex
 }
 
 /** Value of a character code of a hexadecimal digit; callers pass checked text only. */

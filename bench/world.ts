@@ -1,0 +1,132 @@
+import type { AccountState, Chain, ChainEvent, MarketFacts } from '../src/ports/chain.ts'
+import { type Address, bytesToHex, zeroAddress, zeroBytes32 } from '../src/protocol/bytes.ts'
+import type { CtpSubmission } from '../src/protocol/ctpSubmission.ts'
+import { ctpIdOf, digestOf, type Market } from '../src/protocol/digest.ts'
+import { keccak256 } from '../src/protocol/keccak.ts'
+import { buildMerkleTree } from '../src/protocol/merkle.ts'
+import { addressOf, signDigest, signMessage } from '../src/protocol/signature.ts'
+import { type Seconds, seconds, wei, wh } from '../src/protocol/units.ts'
+
+const text = new TextEncoder()
+
+/** A private key that depends on a name alone. */
+export const keyOf = (name: string): Uint8Array => keccak256(text.encode(`bench ${name}`))
+
+export const memberKey = keyOf('member')
+const manufacturerKey = keyOf('manufacturer')
+const producer = addressOf(keyOf('producer'))
+const startSeconds = seconds(1_800_000_000)
+const farFuture = seconds(startSeconds + 10 * 365 * 86_400)
+
+/** A market that exists in the benchmark only. */
+export const benchFacts: MarketFacts = {
+  chainId: 31_337,
+  address: `0x${'be'.repeat(20)}`,
+  deploymentBlock: 1,
+  options: {
+    longestLifeSeconds: seconds(93_600),
+    graceSeconds: seconds(600),
+    withdrawalDelaySeconds: seconds(172_800),
+    minimumAmountWei: wei(1n),
+    feeWei: wei(0n),
+    burnWei: wei(0n),
+  },
+}
+const market: Market = { chainId: benchFacts.chainId, address: benchFacts.address }
+
+export const benchOptions = {
+  manufacturers: new Map<Address, Seconds>([[addressOf(manufacturerKey), farFuture]]),
+  pollMs: 0,
+}
+
+/** Submissions of as many accounts, each with a meter, a tree of eight keys and a CoE of its own. */
+export function makeSubmissions(count: number): CtpSubmission[] {
+  const witnesses = Array.from({ length: 100 }, (_, index) => {
+    const key = keyOf(`witness ${index}`)
+    const certificate = { meter: addressOf(key), model: zeroBytes32, notAfterSeconds: farFuture }
+    const signature = signMessage(market, 'MeterCertificate', certificate, manufacturerKey)
+    return { key, certificate, signature }
+  })
+  return Array.from({ length: count }, (_, index) => {
+    const witness = witnesses[index % witnesses.length]!
+    const meterKey = keyOf(`meter ${index}`)
+    const others = Array.from({ length: 7 }, (_, leaf) =>
+      bytesToHex(keyOf(`leaf ${index} ${leaf}`).subarray(12)),
+    )
+    const tree = buildMerkleTree([addressOf(meterKey), ...others])
+    const coe = {
+      root: tree.root,
+      height: 3,
+      notBeforeSeconds: seconds(startSeconds - 3_600),
+      notAfterSeconds: farFuture,
+    }
+    const consumerKey = keyOf(`consumer ${index}`)
+    const ctp = {
+      producer,
+      offerId: 1n,
+      amountWei: wei(500n),
+      energyWh: wh(500),
+      nonce: 0,
+      expirySeconds: seconds(startSeconds + 3_600),
+      meterKey: addressOf(meterKey),
+    }
+    const digest = digestOf(market, 'Ctp', ctp)
+    const ctpId = ctpIdOf(digest, addressOf(consumerKey))
+    return {
+      market,
+      ctp,
+      consumerSignature: signDigest(digest, consumerKey),
+      meterReadySignature: signMessage(market, 'MeterReady', { ctpId }, meterKey),
+      evidence: {
+        kind: 0,
+        path: tree.pathOf(0),
+        coe,
+        coeSignature: signMessage(market, 'CoE', coe, witness.key),
+        witness: witness.certificate,
+        witnessSignature: witness.signature,
+      },
+    }
+  })
+}
+
+/** A chain of one block in which every consumer is rich and the producer has energy to sell. */
+export function createRichChain(submissions: readonly CtpSubmission[]): Chain & {
+  timeSeconds: number
+} {
+  const block = { number: 1, hash: zeroBytes32, timeSeconds: startSeconds }
+  const placed = { blockNumber: 1, transactionHash: zeroBytes32 }
+  const consumers = submissions.map((_, index) => addressOf(keyOf(`consumer ${index}`)))
+  const events: ChainEvent[] = [
+    { kind: 'EpochOpened', epoch: 1, members: [addressOf(memberKey)], ...placed },
+    {
+      kind: 'OfferAdded',
+      ...{ offerId: 1n, producer, energyWh: wh(4_000_000_000), priceWeiPerKwh: 1_000n },
+      ...{ isNegotiable: false, untilSeconds: farFuture, negotiationKey: '0x' as const },
+      ...placed,
+    },
+    ...consumers.map((account): ChainEvent => {
+      return { kind: 'Deposited', account, from: account, amountWei: wei(10_000n), ...placed }
+    }),
+  ]
+  const rich = (account: Address): AccountState => ({
+    account,
+    balanceWei: wei(10_000n),
+    nonceBase: 0,
+    nonceBitmap: 0n,
+    energyWh: 0n,
+    requestedWei: wei(0n),
+    readyAtSeconds: seconds(0),
+    payout: zeroAddress,
+  })
+  return {
+    timeSeconds: startSeconds,
+    head: async () => block,
+    blockAt: async (number) => (number === 1 ? block : undefined),
+    events: async (from) => (from <= 1 ? events : []),
+    accounts: async (addresses) => addresses.map(rich),
+    committee: async () => ({ members: [addressOf(memberKey)], endedAtSeconds: seconds(0) }),
+    currentEpoch: async () => 1,
+    sendSettlement: async () => zeroBytes32,
+    outcomeOf: async () => ({ status: 'pending' }),
+  }
+}
