@@ -11,10 +11,22 @@ using AccountSlot for Account global;
 /// @title Reading and changing balance and energy of a packed account.
 library AccountSlot {
     uint256 private constant BALANCE_SHIFT = 160;
+    uint256 private constant BASE_SHIFT = 128;
+    uint256 private constant BITMAP_SHIFT = 64;
     uint256 private constant LARGEST_ENERGY = type(uint64).max;
 
     function balanceWei(Account self) internal pure returns (uint256) {
         return Account.unwrap(self) >> BALANCE_SHIFT;
+    }
+
+    /// @notice The window's first nonce. Nonces below count as used.
+    function nonceBase(Account self) internal pure returns (uint32) {
+        return uint32(Account.unwrap(self) >> BASE_SHIFT);
+    }
+
+    /// @notice Bit i, lowest first: nonce `nonceBase + i` is used.
+    function nonceBitmap(Account self) internal pure returns (uint64) {
+        return uint64(Account.unwrap(self) >> BITMAP_SHIFT);
     }
 
     function energyWh(Account self) internal pure returns (uint256) {

@@ -42,14 +42,24 @@ library CommitteeVotes {
                 if (members[i] == members[j]) revert RepeatedMember(members[i]);
             }
         }
-        self.committees[epoch].members = members;
+        Committee storage committee = self.committees[epoch];
+        committee.size = uint16(size);
+        for (uint256 i = 0; i < size; i++) {
+            committee.members[i] = members[i];
+        }
         self.currentEpoch = epoch;
     }
 
-    /// @notice Refuses every epoch but the current one.
-    function requireCurrent(MarketState storage self, uint32 epoch) internal view {
-        uint32 currentEpoch = self.currentEpoch;
-        if (epoch != currentEpoch) revert EpochNotCurrent(epoch, currentEpoch);
+    /// @notice The committee of the current epoch; every other epoch is refused.
+    function current(MarketState storage self, uint32 epoch)
+        internal
+        view
+        returns (Committee storage committee)
+    {
+        committee = self.committees[epoch];
+        if (committee.size == 0 || committee.endedAtSeconds != 0) {
+            revert EpochNotCurrent(epoch, self.currentEpoch);
+        }
     }
 
     /// @notice Refuses votes that are not exactly a quorum's, in order, over `digest`.
@@ -58,17 +68,28 @@ library CommitteeVotes {
         internal
         view
     {
-        uint256 size = self.members.length;
+        uint256 size = self.size;
         uint256 expectedLength = quorum(size) * VOTE_LENGTH;
         if (votes.length != expectedLength) {
             revert InvalidVotesLength(votes.length, expectedLength);
         }
         uint256 lowest = 0;
-        for (uint256 at = 0; at < expectedLength; at += VOTE_LENGTH) {
-            uint256 memberIndex = uint8(votes[at]);
-            bytes calldata signature64 = votes[at + 1:at + VOTE_LENGTH];
-            requireVote(self, size, memberIndex, lowest, digest, signature64);
-            lowest = memberIndex + 1;
+        for (uint256 place = 0; place != expectedLength;) {
+            uint256 memberIndex;
+            bytes32 r;
+            uint256 yParityAndS;
+            // The length was checked above: slices would check it three times a vote again.
+            assembly ("memory-safe") {
+                let vote := add(votes.offset, place)
+                memberIndex := byte(0, calldataload(vote))
+                r := calldataload(add(vote, 1))
+                yParityAndS := calldataload(add(vote, 33))
+            }
+            requireVote(self, size, memberIndex, lowest, digest, r, yParityAndS);
+            unchecked {
+                lowest = memberIndex + 1;
+                place += VOTE_LENGTH;
+            }
         }
     }
 
@@ -79,12 +100,13 @@ library CommitteeVotes {
         uint256 memberIndex,
         uint256 lowest,
         bytes32 digest,
-        bytes calldata signature64
+        bytes32 r,
+        uint256 yParityAndS
     ) internal view {
         if (memberIndex < lowest) revert VoteOutOfOrder(memberIndex);
         if (memberIndex >= size) revert UnknownMember(memberIndex, size);
         // No member is the zero address, so a signature that recovers to nothing is refused here.
-        if (CompactSignature.recover(digest, signature64) != self.members[memberIndex]) {
+        if (CompactSignature.recover(digest, r, yParityAndS) != self.members[memberIndex]) {
             revert InvalidVote(memberIndex);
         }
     }

@@ -37,13 +37,13 @@ library CompactSignature {
         }
     }
 
-    /// @notice The signer of `digest`, or zero where the signature is no signature.
-    function recover(bytes32 digest, bytes calldata signature64)
+    /// @notice The two words of a signature that came as bytes.
+    function split(bytes calldata signature64)
         internal
-        view
-        returns (address signer)
+        pure
+        returns (bytes32 r, uint256 yParityAndS)
     {
         if (signature64.length != LENGTH) revert InvalidSignatureLength(signature64.length);
-        return recover(digest, bytes32(signature64), uint256(bytes32(signature64[32:])));
+        return (bytes32(signature64), uint256(bytes32(signature64[32:])));
     }
 }

@@ -47,9 +47,9 @@ library EnergyAccounts {
         if (block.timestamp > notAfterSeconds) revert CertificateExpired(notAfterSeconds);
         bytes32 structHash = Messages.energyAccountCertificate(account, notAfterSeconds);
         bytes32 digest = Messages.digest(separator, structHash);
-        if (CompactSignature.recover(digest, signature64) != authority) {
-            revert InvalidCertificate(authority);
-        }
+        (bytes32 r, uint256 yParityAndS) = CompactSignature.split(signature64);
+        address signer = CompactSignature.recover(digest, r, yParityAndS);
+        if (signer == address(0) || signer != authority) revert InvalidCertificate(authority);
         open(self, account, authority, 0);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {CompactSignature} from "./CompactSignature.sol";
 import {CommitteeVotes} from "./CommitteeVotes.sol";
 import {MarketEvents} from "./MarketEvents.sol";
 import {Committee, MarketState} from "./MarketState.sol";
@@ -38,14 +39,14 @@ library Governance {
         bytes calldata call,
         bytes calldata votes
     ) internal {
-        self.requireCurrent(epoch);
+        Committee storage committee = self.current(epoch);
         uint64 expectedSequence = self.governanceSequence;
         if (sequence != expectedSequence) {
             revert WrongGovernanceSequence(sequence, expectedSequence);
         }
         self.governanceSequence = expectedSequence + 1;
         bytes32 digest = Messages.digest(separator, Messages.governance(epoch, sequence, call));
-        self.committees[epoch].requireQuorum(digest, votes);
+        committee.requireQuorum(digest, votes);
     }
 
     /// @notice Ends the current epoch with a quorum's word and opens the next one.
@@ -57,21 +58,29 @@ library Governance {
     ) internal {
         uint32 epoch = self.currentEpoch;
         Committee storage ending = self.committees[epoch];
-        uint256 size = ending.members.length;
-        uint256 expectedCount = CommitteeVotes.quorum(size);
+        uint256 expectedCount = CommitteeVotes.quorum(ending.size);
         if (ends.length != expectedCount) revert InvalidEndsCount(ends.length, expectedCount);
         uint256 lowest = 0;
         for (uint256 i = 0; i < expectedCount; i++) {
-            EpochEndVote calldata end = ends[i];
-            bytes32 structHash = Messages.epochEnd(epoch, end.votesRoot);
-            bytes32 digest = Messages.digest(separator, structHash);
-            ending.requireVote(size, end.memberIndex, lowest, digest, end.signature64);
-            lowest = uint256(end.memberIndex) + 1;
+            requireEnd(ending, separator, epoch, lowest, ends[i]);
+            lowest = uint256(ends[i].memberIndex) + 1;
         }
         ending.endedAtSeconds = uint40(block.timestamp);
         self.open(epoch + 1, members);
         emit MarketEvents.EpochEnded(epoch, ends);
         emit MarketEvents.EpochOpened(epoch + 1, members);
+    }
+
+    function requireEnd(
+        Committee storage ending,
+        bytes32 separator,
+        uint32 epoch,
+        uint256 lowest,
+        EpochEndVote calldata end
+    ) private view {
+        bytes32 digest = Messages.digest(separator, Messages.epochEnd(epoch, end.votesRoot));
+        (bytes32 r, uint256 yParityAndS) = CompactSignature.split(end.signature64);
+        ending.requireVote(ending.size, end.memberIndex, lowest, digest, r, yParityAndS);
     }
 
     /// @notice Lets an authority's certificates open energy accounts, or no longer.

@@ -10,9 +10,8 @@ import {MarketOptions, Options} from "./MarketOptions.sol";
 import {Committee, MarketState, Offer, Withdrawal} from "./MarketState.sol";
 import {Messages} from "./Messages.sol";
 import {Money} from "./Money.sol";
-import {NonceWindow} from "./NonceWindow.sol";
 import {Offers} from "./Offers.sol";
-import {Settlement, SettlementTerms} from "./Settlement.sol";
+import {Settlement} from "./Settlement.sol";
 
 /// @notice All that the market knows of one account.
 struct AccountState {
@@ -34,7 +33,6 @@ contract Market is MarketEvents {
     using EnergyAccounts for MarketState;
     using Governance for MarketState;
     using Money for MarketState;
-    using NonceWindow for Account;
     using Offers for MarketState;
     using Settlement for MarketState;
 
@@ -190,21 +188,15 @@ contract Market is MarketEvents {
         bytes calldata items,
         bytes calldata votes
     ) external {
-        _state.requireCurrent(epoch);
         bytes32 separator = domainSeparator();
         bytes32 itemsHash = keccak256(items);
         bytes32 digest = Messages.digest(
             separator, Messages.settlement(epoch, sequence, itemsHash, beneficiary)
         );
-        _state.committees[epoch].requireQuorum(digest, votes);
-        SettlementTerms memory terms = SettlementTerms({
-            separator: separator,
-            graceSeconds: _graceSeconds,
-            minimumAmountWei: _minimumAmountWei,
-            feeWei: _feeWei,
-            beneficiary: beneficiary
-        });
-        uint256 settledBitmap = _state.settleBatch(terms, items);
+        _state.current(epoch).requireQuorum(digest, votes);
+        uint256 settledBitmap = _state.settleBatch(
+            separator, _graceSeconds, _minimumAmountWei, _feeWei, beneficiary, items
+        );
         emit Settled(epoch, sequence, beneficiary, itemsHash, settledBitmap, databaseRoot);
     }
 
@@ -232,7 +224,11 @@ contract Market is MarketEvents {
         returns (address[] memory members, uint40 endedAtSeconds)
     {
         Committee storage committee = _state.committees[epoch];
-        return (committee.members, committee.endedAtSeconds);
+        members = new address[](committee.size);
+        for (uint256 i = 0; i < members.length; i++) {
+            members[i] = committee.members[i];
+        }
+        return (members, committee.endedAtSeconds);
     }
 
     /// @notice The sequence that the next governance message must have.
@@ -262,8 +258,8 @@ contract Market is MarketEvents {
             Withdrawal storage withdrawal = _state.withdrawals[accounts[i]];
             states[i] = AccountState({
                 balanceWei: uint96(account.balanceWei()),
-                nonceBase: uint32(account.nonceBase()),
-                nonceBitmap: uint64(account.nonceBitmap()),
+                nonceBase: account.nonceBase(),
+                nonceBitmap: account.nonceBitmap(),
                 energyWh: uint64(account.energyWh()),
                 requestedWei: withdrawal.requestedWei,
                 readyAtSeconds: withdrawal.readyAtSeconds,

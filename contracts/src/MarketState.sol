@@ -19,9 +19,11 @@ struct Offer {
 }
 
 /// @notice The members of one epoch. `endedAtSeconds` 0: the epoch has not ended.
+/// @dev An array of fixed length: its members are read without reading a length first.
 struct Committee {
-    address[] members;
     uint40 endedAtSeconds;
+    uint16 size;
+    address[256] members;
 }
 
 /// @notice All that a market stores.

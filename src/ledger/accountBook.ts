@@ -40,7 +40,9 @@ export class AccountBook {
 
   /** The lowest nonce that is not closed: the only one that may be voted for. */
   nextNonceOf(account: Address, state: AccountState | undefined): number {
-    const entry = this.#entryOf(account)
+    const entry = this.#entries.get(account) ?? this.#findEntry(account)
+    // Anybody can ask about any address: what has no business here leaves no entry behind.
+    if (entry === undefined) return firstUnused(state, state?.nonceBase ?? 0)
     this.#readNonces(account, entry)
     let nonce = Math.max(entry.nextNonce, state?.nonceBase ?? 0)
     while (entry.closedAhead?.has(nonce) || isUsedOnChain(state, nonce)) nonce++
@@ -73,6 +75,11 @@ export class AccountBook {
     entry.closedAhead.add(nonce)
   }
 
+  #findEntry(account: Address): Entry | undefined {
+    for (const _ of this.#readClosed(account)) return this.#entryOf(account)
+    return undefined
+  }
+
   /** Read when first needed: a start need not wait for accounts that do nothing. */
   #readNonces(account: Address, entry: Entry): void {
     if (entry.isRead) return
@@ -91,6 +98,12 @@ export class AccountBook {
     }
     return entry
   }
+}
+
+function firstUnused(state: AccountState | undefined, from: number): number {
+  let nonce = from
+  while (isUsedOnChain(state, nonce)) nonce++
+  return nonce
 }
 
 /** True for a nonce that the contract would refuse: below the window, or used in it. */

@@ -25,14 +25,15 @@ export async function followChain(
   state: LedgerState,
   confirmations: number,
 ): Promise<ChainFinding> {
-  const head = await chain.head()
   const known = state.confirmed
-  if (known !== undefined && (await chain.blockAt(known.number))?.hash !== known.hash) {
-    return { kind: 'reorganised' }
-  }
+  const [head, again] = await Promise.all([
+    chain.head(),
+    known === undefined ? undefined : chain.blockAt(known.number),
+  ])
+  if (again?.hash !== known?.hash) return { kind: 'reorganised' }
   const { deploymentBlock } = state.facts
   const target = Math.max(head.number - confirmations, known?.number ?? deploymentBlock)
-  const confirmed = await chain.blockAt(target)
+  const confirmed = target === head.number ? head : await chain.blockAt(target)
   if (confirmed === undefined) throw new SpbError('chain/unreachable', 'The chain got shorter.')
   const update = await readUpdate(chain, state, known, confirmed, head)
   if ((await chain.blockAt(target))?.hash !== confirmed.hash) {

@@ -9,12 +9,16 @@ export type Store = {
   get(bucket: number, key: Uint8Array): Uint8Array | undefined
   /** Writes all changes at once: after a crash either all or none of them are there. */
   commit(changes: readonly Change[]): void
-  /** Entries with `from <= key < to` in key order; whole bucket when left out. */
+  /**
+   * Entries with `from <= key < to` in key order; whole bucket when left out. A commit ends all
+   * iterations under way: to go on with one is a bug, and crashes.
+   */
   entries(bucket: number, range?: KeyRange): IterableIterator<Entry>
   /** Number of keys in a bucket. */
   count(bucket: number): number
   /** Returns once every commit so far would survive power loss. */
   sync(): void
+  /** Syncs and ends; a store that has failed just ends. Once closed, any other call is a bug. */
   close(): void
 }
 

@@ -60,6 +60,10 @@ describe('codec', () => {
     expect(pet.decode({ kind: 'dog', name: 'Rex' }, 'it')).toEqual({ kind: 'dog', name: 'Rex' })
   })
 
+  it('never writes an object that lacks a field it must have', () => {
+    expect(() => pet.encode({ kind: 'cat' } as never)).toThrow(/a Cat has its lives/)
+  })
+
   it('writes bigints as decimal text and hexadecimal in lower case', () => {
     expect(bigintCodec(96).encode(2n ** 95n)).toBe('39614081257132168796771975168')
     expect(hexCodec(2).decode('0xAbCd', 'it')).toBe('0xabcd')

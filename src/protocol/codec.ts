@@ -7,7 +7,7 @@ import {
   decodeNumber,
   decodeObject,
 } from './decodeMessage.ts'
-import { SpbError } from './spbError.ts'
+import { assert, SpbError } from './spbError.ts'
 
 /** A JSON schema (draft 2020-12), as plain data. */
 export type JsonSchema = { readonly [keyword: string]: unknown }
@@ -76,6 +76,7 @@ export const addressCodec: Codec<Address> = {
   decode: decodeAddress,
 }
 
+/** True or false. */
 export const booleanCodec: Codec<boolean> = {
   schema: { type: 'boolean' },
   encode: writeAsIs,
@@ -167,7 +168,9 @@ export function objectCodec<Value extends object>(
       const values = value as Record<string, unknown>
       const encoded: Record<string, unknown> = {}
       for (const [name, codec] of fields) {
-        if (values[name] !== undefined) encoded[name] = codec.encode(values[name])
+        const isAbsent = values[name] === undefined
+        assert(!isAbsent || optionalNames.includes(name), `a ${title} has its ${name}`)
+        if (!isAbsent) encoded[name] = codec.encode(values[name])
       }
       return encoded
     },

@@ -16,10 +16,10 @@ describe.each(rows)('error %s', (code, row) => {
   it('has a documented exit code and a fitting HTTP status', () => {
     const statuses: Record<number, number[]> = {
       1: [500],
-      2: [400, 413],
+      2: [400, 408, 413, 415, 421],
       3: [403, 409],
       4: [404],
-      5: [429, 500, 503],
+      5: [429, 500, 502, 503],
     }
     expect(Object.keys(statuses)).toContain(String(row.exit))
     expect(statuses[row.exit]).toContain(row.http)

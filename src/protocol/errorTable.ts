@@ -102,6 +102,15 @@ export const errorTable = {
     'Add --help to see what the command takes.',
   ),
 
+  'input/name': input(
+    'The name is not allowed.',
+    'Use letters, digits, - and _, at most 32 of them, a letter or digit first.',
+  ),
+  'input/password': input(
+    'A password is needed.',
+    'Type it at a terminal, or give --password-file FILE or SPB_PASSWORD.',
+  ),
+
   // Signatures, trees, certificates
   'signature/invalid': input(
     'The signature is malformed or not by the right key.',
@@ -349,6 +358,10 @@ export const errorTable = {
   ),
   'account/unknown': unknown('There is no such account.', 'List yours: spb account list.'),
   'account/exists': refused('An account of this name exists.', 'Choose another name.'),
+  'account/locked': broken(
+    'The account is in use by another process.',
+    'Wait until that is done, or end it.',
+  ),
   'account/wrong-password': {
     http: 403,
     exit: exits.refused,

@@ -72,21 +72,23 @@ function describeReason(causes: readonly Failure[]): string {
   return (rpc === undefined ? said : `${said} (${rpc.code})`).slice(0, longestReason)
 }
 
+/** Solidity's own errors: what they mean is in viem's `reason`. */
+const builtInErrors = ['Error', 'Panic']
+const revertPattern = /revert|out of gas|gas required exceeds|invalid opcode/i
+
 function findRevert(causes: readonly Failure[]): SpbError | undefined {
   const reverted = named(causes, 'ContractFunctionRevertedError')
-  if (reverted !== undefined && isDecodedError(reverted.data)) {
-    if (!['Error', 'Panic'].includes(reverted.data.errorName)) return explainRevert(reverted.data)
-  }
+  const decoded = isDecodedError(reverted?.data) ? reverted.data : undefined
+  if (decoded && !builtInErrors.includes(decoded.errorName)) return explainRevert(decoded)
   const reason = String(reverted?.reason ?? '')
-  const text = `${reason}\n${textOf(causes)}`
-  if (named(causes, 'ExecutionRevertedError') || /revert|out of gas|invalid opcode/i.test(text)) {
-    const said = reason === '' ? '' : ` (${reason.slice(0, longestReason)})`
-    return new SpbError('chain/reverted', `The contract refused the transaction.${said}`)
-  }
-  return undefined
+  const isRevert = decoded !== undefined || named(causes, 'ExecutionRevertedError') !== undefined
+  if (!isRevert && !revertPattern.test(`${reason}\n${textOf(causes)}`)) return undefined
+  const said = reason === '' ? '' : ` (${reason.slice(0, longestReason)})`
+  return new SpbError('chain/reverted', `The contract refused the transaction.${said}`)
 }
 
-const noStatePattern = /BlockOutOfRange|missing trie node|header not found|state .*not available/i
+const noStatePattern =
+  /BlockOutOfRange|missing trie node|header not found|state .*(not |un)available/i
 
 function findKnownFailure(causes: readonly Failure[]): SpbError | undefined {
   const text = textOf(causes)
@@ -118,6 +120,7 @@ const transportNames = [
   'SocketClosedError',
   'TimeoutError',
   'RpcRequestError',
+  'UnknownRpcError',
   'ResponseBodyTooLargeError',
   'BlockNotFoundError',
   'TransactionNotFoundError',

@@ -60,6 +60,7 @@ export function messageCodec<Name extends MessageName>(name: Name): Codec<Messag
   }
 }
 
+/** The JSON form of a CTP’s fields. */
 export const ctpCodec: Codec<Messages['Ctp']> = messageCodec('Ctp')
 const signature = hexCodec(64).schema
 const member = numberCodec(limits.members - 1).schema
@@ -78,6 +79,7 @@ const voteSchema = objectSchema('Vote', {
   path: pathSchema('VotePath', Math.log2(limits.ctpsPerVote)),
 })
 
+/** The JSON form of a hold certificate. */
 export const holdCertificateCodec: Codec<HoldCertificate> = {
   schema: objectSchema('HoldCertificate', {
     ctp: ctpCodec.schema,
@@ -91,6 +93,7 @@ export const holdCertificateCodec: Codec<HoldCertificate> = {
 
 const memberSignatureSchema = objectSchema('MemberSignature', { member, signature })
 
+/** The JSON form of a void certificate. */
 export const voidCertificateCodec: Codec<VoidCertificate> = {
   schema: objectSchema('VoidCertificate', {
     epoch,
@@ -102,6 +105,7 @@ export const voidCertificateCodec: Codec<VoidCertificate> = {
   decode: decodeVoidCertificate,
 }
 
+/** The JSON form of meter evidence. */
 export const meterEvidenceCodec: Codec<MeterEvidence> = {
   schema: objectSchema('MeterEvidence', {
     kind: { const: 0 },
@@ -115,12 +119,14 @@ export const meterEvidenceCodec: Codec<MeterEvidence> = {
   decode: decodeMeterEvidence,
 }
 
+/** The JSON form of a signed receipt: the body of POST /v1/receipts. */
 export const signedErcCodec: Codec<SignedErc> = {
   schema: objectSchema('SignedErc', { erc: messageCodec('Erc').schema, signature }),
   encode: encodeSignedErc,
   decode: decodeSignedErc,
 }
 
+/** The JSON form of a signed CTP: the body of POST /v1/voids. */
 export const signedCtpCodec: Codec<SignedCtp> = {
   schema: objectSchema('SignedCtp', { ctp: ctpCodec.schema, consumerSignature: signature }),
   encode: ({ ctp, consumerSignature }) => ({ ctp: ctpCodec.encode(ctp), consumerSignature }),
@@ -138,6 +144,7 @@ const marketSchema = objectSchema('MarketReference', {
   address: schemaOfType.address,
 })
 
+/** The JSON form of a submission: the body of POST /v1/ctps. */
 export const ctpSubmissionCodec: Codec<CtpSubmission> = {
   schema: objectSchema(
     'CtpSubmission',

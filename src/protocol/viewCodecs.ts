@@ -91,6 +91,7 @@ const marketOptionsCodec = objectCodec<MarketOptions>(
   {},
 )
 
+/** The JSON form of a market. */
 export const marketViewCodec = objectCodec<MarketView>(
   'MarketView',
   {
@@ -132,8 +133,10 @@ const ctpOptionalFields: OptionalFields<CtpView> = {
   certificate: certificateCodec,
 }
 
+/** The JSON form of a CTP. */
 export const ctpViewCodec = objectCodec<CtpView>('CtpView', ctpFields, ctpOptionalFields)
 
+/** The JSON form of a CTP’s whole file. */
 export const ctpDossierCodec = objectCodec<CtpDossier>('CtpDossier', ctpFields, {
   ...ctpOptionalFields,
   holdCertificate: holdCertificateCodec,
@@ -142,6 +145,7 @@ export const ctpDossierCodec = objectCodec<CtpDossier>('CtpDossier', ctpFields, 
   receipt: signedErcCodec,
 })
 
+/** The JSON form of a receipt’s effect. */
 export const ercViewCodec = objectCodec<ErcView>(
   'ErcView',
   { ctp: ctpViewCodec, excessWh: energyWh },
@@ -154,6 +158,7 @@ const holdViewCodec = objectCodec<HoldView>(
   {},
 )
 
+/** The JSON form of an account. */
 export const accountViewCodec = objectCodec<AccountView>(
   'AccountView',
   {
@@ -173,6 +178,7 @@ export const accountViewCodec = objectCodec<AccountView>(
   {},
 )
 
+/** The JSON form of an offer. */
 export const offerViewCodec = objectCodec<OfferView>(
   'OfferView',
   {
@@ -191,6 +197,7 @@ export const offerViewCodec = objectCodec<OfferView>(
 
 const blockCodec = objectCodec<BlockView>('BlockView', { number: count, timeSeconds }, {})
 
+/** The JSON form of a node’s status. */
 export const nodeStatusCodec = objectCodec<NodeStatus>(
   'NodeStatus',
   {
@@ -222,6 +229,7 @@ const ctpsByStateCodec = objectCodec<Record<CtpState, number>>(
   {},
 )
 
+/** The JSON form of a node’s totals. */
 export const nodeTotalsCodec = objectCodec<NodeTotals>(
   'NodeTotals',
   {
@@ -245,6 +253,7 @@ export const nodeTotalsCodec = objectCodec<NodeTotals>(
 
 type EventOf<Kind extends NodeEvent['kind']> = Extract<NodeEvent, { kind: Kind }>
 
+/** The JSON form of an event. */
 export const nodeEventCodec = unionCodec<NodeEvent>('NodeEvent', {
   ctp: objectCodec<EventOf<'ctp'>>('CtpEvent', { kind: wordCodec(['ctp']), ctp: ctpViewCodec }, {}),
   block: objectCodec<EventOf<'block'>>(
@@ -275,6 +284,7 @@ const sparseProofCodec: Codec<SparseProof> = {
   decode: decodeSparseProof,
 }
 
+/** The JSON form of a proof. */
 export const proofViewCodec = objectCodec<ProofView>(
   'ProofView',
   { root: bytes32, digest: nullableCodec(bytes32), proof: sparseProofCodec },

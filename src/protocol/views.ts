@@ -109,6 +109,7 @@ export type OfferView = {
   negotiationKey: Hex
 }
 
+/** Which offers to list; every part narrows. */
 export type OfferFilter = {
   producer?: Address
   /** Highest price. */
@@ -119,6 +120,7 @@ export type OfferFilter = {
   limit?: number
 }
 
+/** Which CTPs to list; every part narrows. */
 export type CtpFilter = {
   account?: Address
   state?: CtpState
@@ -150,6 +152,7 @@ export type NodeStatus = {
   version: string
 }
 
+/** Sums over all that a node has seen. */
 export type NodeTotals = {
   ctps: number
   refused: number

@@ -1,0 +1,109 @@
+import type { Command } from 'commander'
+import type { Cli } from './cli.ts'
+
+/** Gives a command its arguments, options, examples and action. */
+export type DefineCommand = (command: Command, cli: Cli) => void
+
+/** A command as the list shows it; the rest is loaded when it is called. */
+export type CommandEntry = {
+  name: string
+  alias?: string
+  group: string
+  summary: string
+  load(): Promise<DefineCommand>
+}
+
+const running = 'Run:'
+const household = 'A household:'
+const trading = 'Trade:'
+const operating = 'Operate:'
+
+/** Every command, in the order of the help. */
+export const commandList: readonly CommandEntry[] = [
+  {
+    name: 'up',
+    group: running,
+    summary: 'run a node, with an embedded chain unless told otherwise',
+    load: async () => (await import('./commands/up.ts')).defineUp,
+  },
+  {
+    name: 'account',
+    group: household,
+    summary: 'accounts of households: keys, deposits, withdrawals',
+    load: async () => (await import('./commands/account.ts')).defineAccount,
+  },
+  {
+    name: 'energy',
+    group: household,
+    summary: 'a producer’s energy account, and offers from it',
+    load: async () => (await import('./commands/energy.ts')).defineEnergy,
+  },
+  {
+    name: 'meter',
+    group: household,
+    summary: 'smart meters in software',
+    load: async () => (await import('./commands/meter.ts')).defineMeter,
+  },
+  {
+    name: 'offers',
+    group: trading,
+    summary: 'what is for sale',
+    load: async () => (await import('./commands/offers.ts')).defineOffers,
+  },
+  {
+    name: 'offer',
+    group: trading,
+    summary: 'take an offer back',
+    load: async () => (await import('./commands/offer.ts')).defineOffer,
+  },
+  {
+    name: 'ctp',
+    alias: 'CTP',
+    group: trading,
+    summary: 'commit to pay for energy: puts money on hold',
+    load: async () => (await import('./commands/ctp.ts')).defineCtp,
+  },
+  {
+    name: 'erc',
+    alias: 'ERC',
+    group: trading,
+    summary: 'confirm, as the meter, that energy was received',
+    load: async () => (await import('./commands/erc.ts')).defineErc,
+  },
+  {
+    name: 'trades',
+    group: trading,
+    summary: 'trades, newest first',
+    load: async () => (await import('./commands/trades.ts')).defineTrades,
+  },
+  {
+    name: 'trade',
+    group: trading,
+    summary: 'what became of one trade, and why',
+    load: async () => (await import('./commands/trade.ts')).defineTrade,
+  },
+  {
+    name: 'void',
+    group: trading,
+    summary: 'close a nonce that got stuck',
+    load: async () => (await import('./commands/void.ts')).defineVoid,
+  },
+  {
+    name: 'market',
+    group: operating,
+    summary: 'deploy a market, or show this one',
+    load: async () => (await import('./commands/market.ts')).defineMarket,
+  },
+  {
+    name: 'committee',
+    group: operating,
+    summary: 'the members, and what they decide',
+    load: async () => (await import('./commands/committee.ts')).defineCommittee,
+  },
+  {
+    name: 'node',
+    group: operating,
+    summary: 'how a node is',
+    load: async () => (await import('./commands/node.ts')).defineNode,
+  },
+]

@@ -1,0 +1,105 @@
+import type { Command } from 'commander'
+import type { Bytes32 } from '../../protocol/bytes.ts'
+import { parseEnergy } from '../../protocol/parseText.ts'
+import { SpbError } from '../../protocol/spbError.ts'
+import { seconds } from '../../protocol/units.ts'
+import type { CtpView, ErcView } from '../../protocol/views.ts'
+import type { Cli } from '../cli.ts'
+import { actionOf, addExamples, type Call } from '../commandAction.ts'
+import type { CommandResult } from '../commandResult.ts'
+import type { DataFolder } from '../dataFolder.ts'
+import { formatTime } from '../formatTime.ts'
+import { formatAmount, formatEnergy } from '../formatUnits.ts'
+import { chooseMeterName, openMeter, readMeters } from '../meterFolder.ts'
+import { openNode } from '../nodeAccess.ts'
+import { parseCtpKey } from '../tradeWords.ts'
+
+type ErcOptions = { meter?: string }
+
+/** The meter to whose key a CTP is bound. Throws `erc/unknown-ctp`, `meter/unknown`. */
+function findMeterName(folder: DataFolder, ctpId: Bytes32, named: string | undefined): string {
+  if (named !== undefined) return chooseMeterName(folder, named)
+  const bound = readMeters(folder).find(({ trees }) =>
+    trees.some(({ bindings }) => bindings.some((binding) => binding.ctpId === ctpId)),
+  )
+  if (bound !== undefined) return bound.name
+  throw new SpbError('erc/unknown-ctp', 'None of your meters is bound to this CTP.', {
+    hint: 'Only the meter that was bound to the CTP can receipt it: spb meter list.',
+  })
+}
+
+/** Too late to be counted: said before the meter signs, and the node would refuse it as well. */
+function requireOpen({ state, number, freeAtSeconds }: CtpView, nowMs: number): void {
+  if (state === 'held' || state === 'receipted') return
+  if (state === 'proposed') {
+    throw new SpbError('erc/unknown-ctp', `CTP ${number} is not certified yet.`)
+  }
+  throw new SpbError('erc/closed', `CTP ${number} is ${state} already.`, {
+    hint: `Its time was over at ${formatTime(freeAtSeconds, nowMs)}: spb trade ${number}.`,
+  })
+}
+
+function explain({ ctp, excessWh }: ErcView, nowMs: number): string[] {
+  const { deliveredWh, paymentWei, settlesFromSeconds, number } = ctp
+  const isFull = deliveredWh >= ctp.ctp.energyWh
+  const receipted = `${formatEnergy(deliveredWh)} of ${formatEnergy(ctp.ctp.energyWh)}`
+  return [
+    isFull
+      ? `It is complete: ${formatAmount(paymentWei)} settle with the node’s next batch.`
+      : `${receipted} so far. Receipts are cumulative: send the whole energy again when more came.`,
+    ...(isFull
+      ? []
+      : [
+          `If no more comes, ${formatAmount(paymentWei)} settle at ` +
+            `${formatTime(settlesFromSeconds, nowMs)}, past the expiry.`,
+        ]),
+    ...(excessWh > 0
+      ? [`${formatEnergy(excessWh)} came beyond what was committed: they are not paid.`]
+      : []),
+    `Watch it: spb trade ${number}`,
+  ]
+}
+
+async function confirm(
+  call: Call<ErcOptions>,
+  ...[text, energy]: readonly string[]
+): Promise<CommandResult> {
+  const { cli, options } = call
+  const key = parseCtpKey(text!)
+  const deliveredWh = parseEnergy(energy!)
+  const { folder, node } = openNode(call)
+  const dossier = await node.ctp(key)
+  const { ctpId, number } = dossier
+  const nowMs = cli.nowMs()
+  requireOpen(dossier, nowMs)
+  const meterName = findMeterName(folder, ctpId, options.meter)
+  const meter = openMeter(folder, meterName)
+  try {
+    const signed = meter.receipt(ctpId, deliveredWh, seconds(Math.floor(nowMs / 1000)))
+    const view = await node.submitErc(signed)
+    return {
+      json: { ...view, receipt: signed, meter: meterName },
+      text: (palette) =>
+        [
+          `${palette.bold(`CTP ${number}`)}: meter ${meterName} receipts ${formatEnergy(deliveredWh)}.`,
+          ...explain(view, nowMs),
+        ].join('\n'),
+    }
+  } finally {
+    meter.close()
+  }
+}
+
+/** `spb erc`: the paper's Energy Receipt Confirmation. */
+export function defineErc(command: Command, cli: Cli): void {
+  command
+    .argument('<ctp>', 'the CTP’s number or id')
+    .argument('<energy>', 'how much came for it so far, in all')
+    .description(
+      'As the household’s meter: confirms how much energy came for a CTP. The whole of it ' +
+        'settles at once, less of it only past the CTP’s expiry.',
+    )
+    .option('--meter <name>', 'the meter (default: the one that the CTP is bound to)')
+    .action(actionOf(cli, confirm))
+  addExamples(command, 'spb erc 17 1500', 'spb erc 17 0.9kWh')
+}

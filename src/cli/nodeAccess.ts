@@ -1,0 +1,99 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { bytesToHex } from '../protocol/bytes.ts'
+import type { Market } from '../protocol/digest.ts'
+import { SpbError } from '../protocol/spbError.ts'
+import { createMarketClient, type MarketClient } from '../sdk/marketClient.ts'
+import { createNodeClient, type NodeClient } from '../sdk/nodeClient.ts'
+import type { OpenAccount } from './accountFolder.ts'
+import type { Call } from './commandAction.ts'
+import { type DataFolder, dataFolderOf } from './dataFolder.ts'
+import { readEndpoint } from './endpoint.ts'
+import { readMarketRecord } from './marketRecord.ts'
+
+/** A call's data folder and the node that it is about. */
+export type NodeAccess = {
+  folder: DataFolder
+  node: NodeClient
+  /** The market that the folder belongs to; undefined where it belongs to none. */
+  market: Market | undefined
+}
+
+const marketPollMs = 200
+/** How long a command waits for the node to count what it did on chain. */
+const longestCountMs = 5_000
+
+/** The market that a folder belongs to; undefined where it belongs to none yet. */
+export function marketOfFolder(folder: DataFolder): Market | undefined {
+  const record = readMarketRecord(folder)
+  return record && { chainId: record.chainId, address: record.address }
+}
+
+/** The node that a call is about: --node, else the one that runs on the data folder. */
+export function openNode({ cli, options }: Call<object>): NodeAccess {
+  const folder = dataFolderOf(cli, options)
+  const url = options.node ?? readEndpoint(folder)?.url
+  if (url === undefined) {
+    throw new SpbError('node/unreachable', 'No node runs on this data folder.', {
+      hint: 'Start one with spb up, or name one with --node URL.',
+      meta: { folder: folder.path },
+    })
+  }
+  const node = createNodeClient({ url, retryDelaysMs: [100, 300] })
+  return { folder, node, market: marketOfFolder(folder) }
+}
+
+/** The market to act in. A node of another market than the folder’s is refused. */
+export async function requireMarket({ node, market }: NodeAccess): Promise<Market> {
+  const { chainId, address } = await node.market()
+  if (market !== undefined && (market.chainId !== chainId || market.address !== address)) {
+    throw new SpbError('ctp/wrong-market', 'The node serves another market than this data folder.')
+  }
+  return market ?? { chainId, address }
+}
+
+/** The Ethereum client that a call is about: --chain, else the node’s. */
+export function chainUrlOf({ options }: Call<object>, folder: DataFolder): string {
+  const url = options.chain ?? readEndpoint(folder)?.rpcUrl ?? readMarketRecord(folder)?.chainUrl
+  if (url !== undefined) return url
+  throw new SpbError('chain/unreachable', 'No Ethereum client is known.', {
+    hint: 'Start the embedded one with spb up, or name one with --chain URL.',
+  })
+}
+
+/** An account at the market contract, ready to send transactions. */
+export async function openMarketClient(
+  call: Call<object>,
+  access: NodeAccess,
+  { privateKey }: OpenAccount,
+): Promise<MarketClient> {
+  return createMarketClient({
+    url: chainUrlOf(call, access.folder),
+    market: await requireMarket(access),
+    privateKey: bytesToHex(privateKey),
+    pollingIntervalMs: marketPollMs,
+  })
+}
+
+/**
+ * Waits a little until the node has confirmed a block, so that the next command sees what this
+ * one did; false where that takes longer, as on a chain with confirmations.
+ */
+export async function waitUntilCounted(
+  { cli }: Call<object>,
+  { node }: NodeAccess,
+  blockNumber: number,
+): Promise<boolean> {
+  const endMs = cli.nowMs() + longestCountMs
+  while (cli.nowMs() < endMs) {
+    const { confirmed } = await node.status()
+    if (confirmed !== undefined && confirmed.number >= blockNumber) return true
+    await delay(marketPollMs)
+  }
+  return false
+}
+
+/** Block time as the node knows it, else the time of day. Unix seconds. */
+export async function readChainTime({ cli }: Call<object>, { node }: NodeAccess): Promise<number> {
+  const { head } = await node.status()
+  return head?.timeSeconds ?? Math.floor(cli.nowMs() / 1000)
+}

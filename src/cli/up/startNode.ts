@@ -1,0 +1,137 @@
+import { join } from 'node:path'
+import type { AnvilEnd } from '../../adapters/chain/anvilProcess.ts'
+import { createEthereumChain } from '../../adapters/chain/ethereumChain.ts'
+import { requireFreePort } from '../../adapters/chain/freePort.ts'
+import { openSqliteStore } from '../../adapters/storage/sqliteStore.ts'
+import { createApiServer } from '../../api/apiServer.ts'
+import { composeNode } from '../../node/compose.ts'
+import type { MarketFacts } from '../../ports/chain.ts'
+import { type Address, bytesToHex } from '../../protocol/bytes.ts'
+import { addressOf } from '../../protocol/signature.ts'
+import { SpbError } from '../../protocol/spbError.ts'
+import { maxUint40, type Seconds, seconds } from '../../protocol/units.ts'
+import type { NodeStatus } from '../../protocol/views.ts'
+import { type DataFolder, makeFolder } from '../dataFolder.ts'
+import { type Endpoint, removeEndpoint, writeEndpoint } from '../endpoint.ts'
+import { makeStreetMeters } from '../meterFolder.ts'
+import { openNodeKey } from '../nodeKeys.ts'
+import { lockPath } from '../processLock.ts'
+import type { ClosingStack } from './closingStack.ts'
+import { openNodeLog } from './nodeLog.ts'
+import { chainUrlFor, joinChain, type StartedChain, startEmbeddedChain } from './startChain.ts'
+import type { UpOptions } from './upOptions.ts'
+
+/** What a start needs besides its options. */
+export type StartContext = {
+  folder: DataFolder
+  nowMs(): number
+  /** For a person: what goes on. */
+  say(line: string): void
+  /** The person wants to end already. */
+  signal: AbortSignal
+  /** Everything that was started. */
+  stack: ClosingStack
+}
+
+/** A running node, its chain and its API. */
+export type StartedNode = {
+  endpoint: Endpoint
+  facts: MarketFacts
+  isNewMarket: boolean
+  isEmbedded: boolean
+  isAdopted: boolean
+  status: NodeStatus
+  /** Resolves when the embedded chain ends by itself; never for another one. */
+  chainDied: Promise<AnvilEnd>
+}
+
+const givenChainConfirmations = 3
+
+function trustedManufacturers(
+  folder: DataFolder,
+  { manufacturers }: UpOptions,
+): ReadonlyMap<Address, Seconds> {
+  const own = () => [addressOf(openNodeKey(folder, 'manufacturer'))]
+  const trusted = manufacturers.length > 0 ? manufacturers : own()
+  return new Map(trusted.map((address) => [address, seconds(maxUint40)]))
+}
+
+async function startChain(context: StartContext, options: UpOptions): Promise<StartedChain> {
+  const { folder, stack, signal, nowMs, say } = context
+  const url = chainUrlFor(folder, options)
+  if (url === undefined) {
+    return await startEmbeddedChain(folder, options, (anvil) => stack.push(() => anvil.stop()))
+  }
+  const wait = { longestMs: options.chainWaitMs, nowMs, say, signal }
+  return await joinChain(folder, options, url, wait)
+}
+
+/** Starts the node proper over a chain that was started. */
+async function startOnChain(context: StartContext, options: UpOptions, chain: StartedChain) {
+  const { folder, stack, nowMs, say } = context
+  const memberKey = openNodeKey(folder, 'member')
+  const { facts, url, anvil } = chain
+  const log = openNodeLog(folder, nowMs, say)
+  stack.push(log.close)
+  const ethereum = createEthereumChain({ url, market: facts, senderKey: bytesToHex(memberKey) })
+  stack.push(ethereum.close)
+  const store = openSqliteStore({
+    path: join(folder.node, 'ledger.db'),
+    marketId: `${facts.chainId}:${facts.address}`,
+  })
+  const isEmbedded = anvil !== undefined
+  const node = await composeNode(
+    {
+      ...{ facts, memberKey },
+      manufacturers: trustedManufacturers(folder, options),
+      confirmations: options.confirmations ?? (isEmbedded ? 0 : givenChainConfirmations),
+      ...(isEmbedded ? { pollMs: 200, batchAgeMs: 1_000 } : { pollMs: 1_000 }),
+    },
+    { store, chain: ethereum, log: log.log },
+  ).catch((error) => {
+    store.close()
+    throw error
+  })
+  stack.push(() => node.close())
+  const { host, port } = options
+  const api = createApiServer({ node: node.service, host, port, log: log.logger })
+  await api.listen()
+  stack.push(() => api.close())
+  return { node, api }
+}
+
+/**
+ * Starts all that `spb up` runs, each part pushed onto the stack as soon as it runs.
+ *
+ * Throws `store/locked` where another one runs on the folder, `node/port-in-use`, and what chain,
+ * store, keys and API throw.
+ */
+export async function startNode(context: StartContext, options: UpOptions): Promise<StartedNode> {
+  const { folder, stack, signal } = context
+  makeFolder(folder.path)
+  const refusal = new SpbError('store/locked', 'Another “spb up” runs on this data folder.', {
+    hint: 'Use that one, end it, or choose another --data folder.',
+    meta: { folder: folder.path },
+  })
+  const lock = lockPath(join(folder.node, 'up.lock'), 0, refusal)
+  stack.push(() => lock.release())
+  if (options.port !== 0) await requireFreePort(options.port)
+  for (const name of ['member', 'manufacturer', 'authority'] as const) openNodeKey(folder, name)
+
+  const chain = await startChain(context, options)
+  signal.throwIfAborted()
+  const { node, api } = await startOnChain(context, options, chain)
+  signal.throwIfAborted()
+  makeStreetMeters(folder, seconds(Math.floor(context.nowMs() / 1000)))
+  const { address, chainId } = chain.facts
+  const endpoint = { url: api.url, rpcUrl: chain.url, market: address, chainId }
+  writeEndpoint(folder, endpoint)
+  stack.push(() => removeEndpoint(folder))
+  return {
+    ...{ endpoint, facts: chain.facts, isNewMarket: chain.isNewMarket },
+    isEmbedded: chain.anvil !== undefined,
+    isAdopted: chain.anvil?.isAdopted === true,
+    status: node.service.status(),
+    chainDied: chain.anvil?.ended ?? new Promise(() => undefined),
+  }
+}

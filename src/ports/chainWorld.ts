@@ -1,0 +1,175 @@
+import { type Address, type Hex, zeroBytes32 } from '../protocol/bytes.ts'
+import { packSignatures } from '../protocol/committee.ts'
+import { digestOf } from '../protocol/digest.ts'
+import type { Ctp } from '../protocol/messages.ts'
+import { type BatchItem, itemsHashOf, packBatch } from '../protocol/settlementBatch.ts'
+import { addressOf, signDigest, signMessage } from '../protocol/signature.ts'
+import { SpbError } from '../protocol/spbError.ts'
+import { type Seconds, seconds, wei, wh } from '../protocol/units.ts'
+import type {
+  AccountState,
+  Chain,
+  ChainEvent,
+  MarketFacts,
+  SettleCall,
+  SignedEpochEnd,
+} from './chain.ts'
+import type { MarketAction } from './marketAction.ts'
+
+/** Somebody with a key. */
+export type Party = { address: Address; privateKey: Uint8Array }
+
+/** The same party for the same number, from 1 to 255. */
+export function partyOf(number: number): Party {
+  const privateKey = new Uint8Array(32).fill(number)
+  return { address: addressOf(privateKey), privateKey }
+}
+
+/** Parties of every case: three households, an authority, the node's own account. */
+export const parties = {
+  alice: partyOf(1),
+  bob: partyOf(2),
+  carol: partyOf(3),
+  authority: partyOf(4),
+  sender: partyOf(5),
+}
+
+/** The committee of the first epoch, and the one that follows. */
+export const members = [11, 12, 13, 14].map(partyOf)
+export const nextMembers = [21].map(partyOf)
+
+/** Terms under which time rules and fees can be told apart quickly. */
+export const complianceOptions = {
+  longestLifeSeconds: seconds(3_600),
+  graceSeconds: seconds(100),
+  withdrawalDelaySeconds: seconds(4_000),
+  minimumAmountWei: wei(100n),
+  feeWei: wei(10n),
+  burnWei: wei(1_000n),
+}
+
+/** A chain with a market of `members` and `complianceOptions`, as a test drives it. */
+export type ChainWorld = {
+  chain: Chain
+  facts: MarketFacts
+  /** Sends a transaction that waits for the next block. */
+  act(from: Party, action: MarketAction): Promise<unknown>
+  /** Makes one block of what waits. */
+  mine(timeSeconds: Seconds): Promise<unknown>
+  /** Replaces the last blocks by as many others; the transactions in them are lost. */
+  reorg(depth: number): Promise<unknown>
+  dropTransactions(): Promise<unknown>
+  /** Leaves an account without ether for gas. */
+  impoverish(address: Address): Promise<unknown>
+  /** A governed call, encoded as the contract takes it. */
+  encodeSetAuthority(authority: Address, isTrusted: boolean): Hex
+  encodeOpenEpoch(members: readonly Address[], ends: readonly SignedEpochEnd[]): Hex
+}
+
+/** One thing that every implementation does. */
+export type ComplianceCase = { name: string; run(world: ChainWorld): Promise<void> }
+
+const { alice, bob, carol } = parties
+
+/** The next moment of a world's chain, some seconds after its last block. */
+export async function later({ chain }: ChainWorld, bySeconds = 10): Promise<Seconds> {
+  return seconds((await chain.head()).timeSeconds + bySeconds)
+}
+
+/** Makes a block some seconds after the last one; returns its number. */
+export async function mineLater(world: ChainWorld, bySeconds = 10): Promise<number> {
+  await world.mine(await later(world, bySeconds))
+  return (await world.chain.head()).number
+}
+
+/** Sends transactions, and makes a block of each, so that their order is certain. */
+export async function actAndMine(world: ChainWorld, from: Party, ...actions: MarketAction[]) {
+  for (const action of actions) {
+    await world.act(from, action)
+    await mineLater(world)
+  }
+}
+
+/** The events from a block up to the head. */
+export async function eventsOf({ chain }: ChainWorld, from: number): Promise<ChainEvent[]> {
+  return await chain.events(from, (await chain.head()).number)
+}
+
+/** A party's account at the head. */
+export async function accountNow({ chain }: ChainWorld, { address }: Party): Promise<AccountState> {
+  const [state] = await chain.accounts([address], (await chain.head()).number)
+  return state!
+}
+
+function signVotes(facts: MarketFacts, name: 'Settlement' | 'Governance', message: never): Hex {
+  const digest = digestOf(facts, name, message)
+  const quorum = [0, 2, 3].map((member) => ({
+    member,
+    signature: signDigest(digest, members[member]!.privateKey),
+  }))
+  return packSignatures(quorum)
+}
+
+type Trade = Partial<Ctp> & { consumer?: Party; deliveredWh?: number }
+
+/** Alice buys 1000 Wh of Bob for 1000 wei, unless told otherwise. */
+export async function makeItem(world: ChainWorld, trade: Trade = {}): Promise<BatchItem> {
+  const { consumer = alice, deliveredWh, ...fields } = trade
+  const ctp: Ctp = {
+    producer: bob.address,
+    offerId: 0n,
+    amountWei: wei(1_000n),
+    energyWh: wh(1_000),
+    nonce: 0,
+    expirySeconds: await later(world, 1_000),
+    meterKey: partyOf(99).address,
+    ...fields,
+  }
+  const consumerSignature = signMessage(world.facts, 'Ctp', ctp, consumer.privateKey)
+  return { ctp, consumerSignature, deliveredWh: wh(deliveredWh ?? ctp.energyWh) }
+}
+
+/** A settlement of these items that the committee of the first epoch signed. */
+export function makeCall({ facts }: ChainWorld, items: BatchItem[], change = {}): SettleCall {
+  const packed = packBatch(items)
+  const order = { epoch: 1, sequence: 7n, beneficiary: carol.address, ...change }
+  const message = { ...order, itemsHash: itemsHashOf(packed) }
+  const votes = signVotes(facts, 'Settlement', message as never)
+  return { ...order, databaseRoot: zeroBytes32, items: packed, votes }
+}
+
+/** Settles items in the next block; returns the event. */
+export async function settleNow(world: ChainWorld, items: BatchItem[], bySeconds = 10) {
+  const hash = await world.chain.sendSettlement(makeCall(world, items))
+  const number = await mineLater(world, bySeconds)
+  const [event] = await world.chain.events(number, number)
+  if (event?.kind !== 'Settled') throw new Error('There is no settlement in the block.')
+  return { hash, event }
+}
+
+/** The error with which a call is refused; fails where it is not. */
+export async function refusalOf(work: Promise<unknown>): Promise<SpbError> {
+  const error = await work.then(
+    () => undefined,
+    (found) => found,
+  )
+  if (error instanceof SpbError) return error
+  throw new Error('It was not refused by an SpbError.', { cause: error })
+}
+
+/** Gives each of them 1,000,000 wei in the market; returns the block's number. */
+export async function fund(world: ChainWorld, ...consumers: Party[]): Promise<number> {
+  const deposit = { kind: 'deposit', amountWei: wei(1_000_000n) } as const
+  await Promise.all(consumers.map((party) => world.act(party, deposit)))
+  return await mineLater(world)
+}
+
+/** A governed call that the committee of the first epoch signed. */
+export function governanceOf({ facts }: ChainWorld, sequence: bigint, call: Hex): MarketAction {
+  const message = { epoch: 1, sequence, call }
+  const votes = signVotes(facts, 'Governance', message as never)
+  return { kind: 'governance', ...message, votes }
+}
+
+/** The payout of an account that fixed none. */
+export const noPayout = `0x${'00'.repeat(20)}` as const

@@ -1,0 +1,217 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+import { mineAt, setBalance } from '../../src/adapters/chain/anvilControl.ts'
+import { createEthereumChain } from '../../src/adapters/chain/ethereumChain.ts'
+import { findFreePort } from '../../src/adapters/chain/freePort.ts'
+import { openMarket } from '../../src/adapters/chain/openMarket.ts'
+import { type Address, bytesToHex } from '../../src/protocol/bytes.ts'
+import type { Market } from '../../src/protocol/digest.ts'
+import { SpbError } from '../../src/protocol/spbError.ts'
+import { seconds, wei } from '../../src/protocol/units.ts'
+import type { CtpView } from '../../src/protocol/views.ts'
+import { createMarketClient } from '../../src/sdk/marketClient.ts'
+import { deposit } from '../../src/sdk/marketContract.ts'
+import { createNodeClient, type NodeClient } from '../../src/sdk/nodeClient.ts'
+import {
+  growTree,
+  idOf,
+  makeReceipt,
+  makeSubmission,
+  manufacturer,
+  type Party,
+  partyOf,
+} from '../support/tradeFixture.ts'
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'spb-kill-'))
+const consumers = Array.from({ length: 6 }, (_, index) => partyOf(`kill consumer ${index}`))
+const producer = partyOf('kill producer')
+const depositWei = 10n ** 18n
+const amountWei = 10n ** 12n
+const running = new Set<ChildProcess>()
+/** Groups whose anvil may be left over when the node is killed; ended at the end by `up`. */
+let port = 0
+
+afterAll(async () => {
+  // A last, graceful run adopts what the killed ones left behind and ends it.
+  for (const child of running) child.kill('SIGKILL')
+  if (port !== 0) await stopGracefully(await startNode())
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Starts `spb up` and waits until it says that it answers. */
+async function startNode(): Promise<ChildProcess> {
+  const words = ['up', '--data', folder, '--port', String(port), '--block-time', '1s', '--json']
+  const child = spawn(process.execPath, [main, ...words, '--manufacturer', manufacturer.address], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  running.add(child)
+  let said = ''
+  child.stderr!.on('data', (chunk) => {
+    said += chunk
+  })
+  const ready = new Promise<void>((resolve, reject) => {
+    child.stdout!.once('data', () => resolve())
+    child.once('exit', () => reject(new Error(`The node ended: ${said}`)))
+  })
+  await ready
+  return child
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
+  running.delete(child)
+}
+
+async function stopGracefully(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  await exit
+  running.delete(child)
+}
+
+const endpoint = () =>
+  JSON.parse(readFileSync(join(folder, 'endpoint.json'), 'utf8')) as {
+    url: string
+    rpcUrl: string
+    market: Address
+    chainId: number
+  }
+
+async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  const endMs = Date.now() + 60_000
+  while (!(await isTrue())) {
+    if (Date.now() > endMs) throw new Error(`Waited in vain until ${what}.`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+/** What households were told: it must be true for ever. */
+type Told = { ctps: Map<string, CtpView>; receipted: Set<string> }
+
+/** One household: buys again and again; has every second CTP receipted; a dead node is awaited. */
+async function live(
+  consumer: Party,
+  market: Market,
+  client: NodeClient,
+  told: Told,
+  isOver: () => boolean,
+  now: () => Promise<number>,
+): Promise<void> {
+  const tree = growTree(market, consumer.address, 8)
+  for (let nonce = 0; nonce < 60 && !isOver(); nonce++) {
+    const submission = makeSubmission({
+      ...{ market, consumer, producer, nonce, tree, leaf: nonce, amountWei, energyWh: 1_000 },
+      expirySeconds: (await now()) + 3_600,
+    })
+    const { meterKey, ...sent } = submission
+    const view = await insist(isOver, () => client.submitCtp(sent))
+    if (view === undefined) return
+    told.ctps.set(view.ctpId, view)
+    if (nonce % 2 === 1) continue
+    const receipt = makeReceipt(market, idOf(submission, consumer), 1_000, meterKey)
+    const taken = await insist(isOver, () => client.submitErc(receipt))
+    if (taken !== undefined) told.receipted.add(view.ctpId)
+  }
+}
+
+/** Asks until it is answered: the same message again is safe, whatever became of the first. */
+async function insist<Answer>(isOver: () => boolean, ask: () => Promise<Answer>) {
+  while (true) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof SpbError)) throw error
+      // The node took the receipt and died before it could say so; it may be settled by now.
+      if (error.code === 'erc/repeated' || error.code === 'erc/closed') return {} as Answer
+      if (!error.isRetryable) throw error
+      if (isOver()) return undefined
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
+
+describe('a node that is killed', () => {
+  it('P4, P5, P8: keeps every acknowledged CTP, pays once, leaves no hold stuck', async () => {
+    port = await findFreePort()
+    let node = await startNode()
+    const { url, rpcUrl, market: address, chainId } = endpoint()
+    const market = { chainId, address }
+    const anvil = { port: Number(new URL(rpcUrl).port) }
+    const client = createNodeClient({ url, timeoutMs: 3_000 })
+    const facts = await openMarket({ url: rpcUrl, address })
+    const chain = createEthereumChain({
+      ...{ url: rpcUrl, market: facts, senderKey: bytesToHex(partyOf('reader').key) },
+    })
+    for (const { address: account, key } of consumers) {
+      await setBalance(anvil, account, 2n * depositWei)
+      const household = { url: rpcUrl, market, privateKey: bytesToHex(key) }
+      await deposit(createMarketClient(household), wei(depositWei))
+    }
+    await until('the node knows the deposits', async () => {
+      const views = await Promise.all(consumers.map((each) => client.account(each.address)))
+      return views.every(({ balanceWei }) => balanceWei === depositWei)
+    })
+
+    const told: Told = { ctps: new Map(), receipted: new Set() }
+    let isOver = false
+    const now = async () => (await chain.head()).timeSeconds
+    const lives = consumers.map((each) => live(each, market, client, told, () => isOver, now))
+    const all = Promise.all(lives)
+    for (const pauseMs of [900, 1_700, 400, 2_300]) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      await kill(node)
+      node = await startNode()
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    isOver = true
+    await all
+    expect(told.ctps.size).toBeGreaterThan(consumers.length)
+    expect(told.receipted.size).toBeGreaterThan(0)
+
+    // Every acknowledged CTP is there, as it was acknowledged.
+    for (const view of told.ctps.values()) {
+      const { ctp, number, state, consumer } = await client.ctp(view.ctpId)
+      expect({ ctp, number, consumer }).toEqual({
+        ctp: view.ctp,
+        number: view.number,
+        consumer: view.consumer,
+      })
+      expect(['held', 'receipted', 'settled']).toContain(state)
+    }
+    await until('everything receipted is settled', async () => {
+      const views = await Promise.all([...told.receipted].map((id) => client.ctp(id as Address)))
+      return views.every(({ state }) => state === 'settled')
+    })
+
+    // Time passes: what nobody receipted is free again.
+    await mineAt(anvil, seconds((await now()) + 3_600 + 700))
+    await until('all other holds are free', async () => {
+      const views = await Promise.all(consumers.map((each) => client.account(each.address)))
+      return views.every(({ heldWei, liveCtps }) => heldWei === 0n && liveCtps === 0)
+    })
+
+    // The chain itself says that each trade was paid once, and nothing else.
+    const { number: head } = await chain.head()
+    const settled = (await client.ctps({ state: 'settled', limit: 1_000 })).length
+    const accounts = [...consumers, producer].map((each) => each.address)
+    const states = await chain.accounts(accounts, head)
+    const spent = states.slice(0, -1).map(({ balanceWei }) => depositWei - balanceWei)
+    const earned = states.at(-1)!.balanceWei
+    expect(spent.reduce((sum, each) => sum + each, 0n)).toBe(earned)
+    expect(earned).toBe(BigInt(settled) * amountWei)
+    expect(settled).toBeGreaterThanOrEqual(told.receipted.size)
+    for (const view of await Promise.all(consumers.map((each) => client.account(each.address)))) {
+      expect(view.freeWei).toBe(view.balanceWei)
+    }
+    chain.close()
+    await stopGracefully(node)
+  }, 180_000)
+})
