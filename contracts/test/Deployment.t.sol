@@ -96,7 +96,7 @@ contract DeploymentTest is MarketFixture {
 
     /// P5: two chains with one id hold no markets of one address when the salt is random.
     function test_factory_deploy_createsAtPredictedAddress() public {
-        MarketFactory factory = new MarketFactory();
+        MarketFactory factory = createFactory();
         bytes memory code = usualCode(defaultOptions());
         bytes32 salt = keccak256("salt");
         address expected = address(
@@ -117,7 +117,7 @@ contract DeploymentTest is MarketFixture {
     }
 
     function test_factory_sameSaltAndCode_refused() public {
-        MarketFactory factory = new MarketFactory();
+        MarketFactory factory = createFactory();
         factory.deploy(0, usualCode(defaultOptions()));
         bytes memory code = usualCode(defaultOptions());
         vm.expectRevert(DeploymentFailed.selector);
@@ -126,13 +126,13 @@ contract DeploymentTest is MarketFixture {
     }
 
     function test_factory_codeThatCreatesNothing_refused() public {
-        MarketFactory factory = new MarketFactory();
+        MarketFactory factory = createFactory();
         vm.expectRevert(DeploymentFailed.selector);
         factory.deploy(0, "");
     }
 
     function test_factory_constructorReverts_handsOnReason() public {
-        MarketFactory factory = new MarketFactory();
+        MarketFactory factory = createFactory();
         MarketOptions memory options = defaultOptions();
         options.withdrawalDelaySeconds = 0;
         bytes memory code = usualCode(options);
@@ -143,7 +143,7 @@ contract DeploymentTest is MarketFixture {
     }
 
     function test_factory_etherSent_goesToTheContractOrBack() public {
-        MarketFactory factory = new MarketFactory();
+        MarketFactory factory = createFactory();
         // A constructor that takes ether and leaves one byte of code.
         address created = factory.deploy{value: 5}(0, hex"600160005360016000f3");
         vm.assertEq(created.balance, 5, "ether went along");

@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {Market} from "../src/Market.sol";
-import {MarketFactory} from "../src/MarketFactory.sol";
 import {MarketFixture} from "./support/MarketFixture.sol";
 import {Trade} from "./support/Trade.sol";
 
@@ -54,7 +53,7 @@ contract GasTest is MarketFixture {
     function test_bytecode_sizes() public {
         vm.snapshotValue("size", "Market, runtime", address(market).code.length);
         vm.snapshotValue("size", "Market, creation", vm.getCode("contracts/out/Market.sol/Market.json").length);
-        vm.snapshotValue("size", "MarketFactory, runtime", address(new MarketFactory()).code.length);
+        vm.snapshotValue("size", "MarketFactory, runtime", address(createFactory()).code.length);
         vm.assertLe(address(market).code.length, 24_576, "EIP-170");
     }
 

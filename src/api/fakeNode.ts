@@ -259,6 +259,8 @@ export function createFakeNode(replaced: Partial<NodeService> = {}): FakeNode {
       settlementTransactions: 2,
       settlementGas: 70_000n,
       settlementCalldataBytes: 600,
+      heldWei: wei(10n ** 18n),
+      receipts: 3,
     }),
     submitCtp: async (submission) => viewOf(takeCtp(node, submission)),
     submitErc: async (signed) => takeErc(node, signed),

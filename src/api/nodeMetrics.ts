@@ -32,7 +32,6 @@ const totalCounters: Record<string, [help: string, read: (t: NodeTotals) => numb
   receipts_total: ['Receipts that raised a delivered energy.', (t) => t.receipts],
   receipted_wh_total: ['Energy receipted.', (t) => t.receiptedWh],
   paid_ether_total: ['Ether paid to producers.', (t) => toEther(t.paidWei)],
-  root_updates_total: ['Changes of the database root.', (t) => t.rootUpdates],
   settlement_transactions_total: ['Settlements on chain.', (t) => t.settlementTransactions],
   settlement_gas_total: ['Gas of settlements.', (t) => Number(t.settlementGas)],
   settlement_calldata_bytes_total: ['Call data of settlements.', (t) => t.settlementCalldataBytes],
@@ -83,19 +82,7 @@ function registerNode(series: Registry, node: NodeService): void {
     help: 'Ether that live CTPs hold.',
     registers,
     collect() {
-      const { heldWei } = node.totals()
-      if (heldWei !== undefined) this.set(toEther(heldWei))
-    },
-  })
-  new Gauge({
-    name: 'spb_ctps',
-    help: 'CTPs known, by state.',
-    labelNames: ['state'],
-    registers,
-    collect() {
-      for (const [state, count] of Object.entries(node.totals().ctpsByState ?? {})) {
-        this.set({ state }, count)
-      }
+      this.set(toEther(node.totals().heldWei))
     },
   })
 }

@@ -61,11 +61,16 @@ export function nameAddresses(folder: DataFolder): ReadonlyMap<Address, string> 
 }
 
 /**
- * Which account is meant: the one named, else SPB_ACCOUNT, else the only one there is.
+ * Which account is meant: the one named, else SPB_ACCOUNT, else the only one there is, apart from
+ * `other`, which cannot be meant.
  *
  * Throws `account/unknown`, `input/option` where several are there.
  */
-export function chooseAccountName(cli: Cli, folder: DataFolder, named?: string): string {
+export function chooseAccountName(
+  cli: Cli,
+  folder: DataFolder,
+  { named, other }: { named?: string | undefined; other?: Address } = {},
+): string {
   const name = named ?? (cli.env.SPB_ACCOUNT || undefined)
   const names = listNames(folder.accounts)
   if (name !== undefined) {
@@ -74,6 +79,8 @@ export function chooseAccountName(cli: Cli, folder: DataFolder, named?: string):
   }
   if (names.length === 0) throw new SpbError('account/unknown', 'You have no account yet.')
   if (names.length === 1) return names[0]!
+  const others = names.filter((each) => addressOfAccount(folder, each) !== other)
+  if (others.length === 1) return others[0]!
   throw new SpbError('input/option', 'You have several accounts.', {
     hint: `Say which: --account ${names.join(' | ')}, or set SPB_ACCOUNT.`,
   })

@@ -21,6 +21,12 @@ const operating = 'Operate:'
 /** Every command, in the order of the help. */
 export const commandList: readonly CommandEntry[] = [
   {
+    name: 'demo',
+    group: running,
+    summary: 'see trades go: two scenarios, and a neighbourhood for a day',
+    load: async () => (await import('./commands/demo.ts')).defineDemo,
+  },
+  {
     name: 'up',
     group: running,
     summary: 'run a node, with an embedded chain unless told otherwise',

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { type ErrorRow, errorTable } from '../protocol/errorTable.ts'
+import { errorTable } from '../protocol/errorTable.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import type { Cli } from './cli.ts'
 import { encodeJson } from './commandResult.ts'
@@ -27,8 +27,7 @@ export function toFailure(error: unknown): SpbError {
 
 /** The exit code that the table gives to a failure. */
 export function exitCodeOf(failure: SpbError): number {
-  const row: ErrorRow = errorTable[failure.code]
-  return row.exit
+  return errorTable[failure.code].exit
 }
 
 /** What happened, what to do, and the code: three lines; a bug of ours also shows its stack. */

@@ -18,6 +18,11 @@ export function formatAmount(amountWei: bigint): string {
   return `${isExact ? '' : '~'}${whole}${fraction === '' ? '' : `.${fraction}`} ether`
 }
 
+/** A sum to the last wei, as a person can type it: `0.0003 ether`, else `7wei`. */
+export function formatExactAmount(amountWei: bigint): string {
+  return amountWei % weiPerGwei === 0n ? formatAmount(amountWei) : `${amountWei}wei`
+}
+
 /** Energy for a person's eyes: Wh below 1 kWh, else kWh, exact. */
 export function formatEnergy(energyWh: number | bigint): string {
   const energy = BigInt(energyWh)

@@ -23,11 +23,17 @@ const nothing: ReadonlyMap<number, LiveCtp> = new Map()
 /** What holds each account's money, and which nonce is its next. Derived: the store has it all. */
 export class AccountBook {
   readonly #entries = new Map<Address, Entry>()
+  #totalHeldWei = 0n
   readonly #readClosed: (account: Address) => Iterable<number>
 
   /** `readClosed` tells an account's nonces with a certificate; it is asked once an account. */
   constructor(readClosed: (account: Address) => Iterable<number>) {
     this.#readClosed = readClosed
+  }
+
+  /** What the certified live CTPs of all accounts hold. */
+  get totalHeldWei(): bigint {
+    return this.#totalHeldWei
   }
 
   liveOf(account: Address): ReadonlyMap<number, LiveCtp> {
@@ -57,14 +63,18 @@ export class AccountBook {
   add(ctp: LiveCtp): void {
     const entry = this.#entryOf(ctp.consumer)
     entry.live.set(ctp.nonce, ctp)
-    if (ctp.state !== 'proposed') entry.heldWei += ctp.amountWei
+    if (ctp.state === 'proposed') return
+    entry.heldWei += ctp.amountWei
+    this.#totalHeldWei += ctp.amountWei
   }
 
   /** Frees what a CTP held. */
   remove(ctp: LiveCtp): void {
     const entry = this.#entryOf(ctp.consumer)
     if (entry.live.get(ctp.nonce)?.ctpId === ctp.ctpId) entry.live.delete(ctp.nonce)
-    if (ctp.state !== 'proposed') entry.heldWei -= ctp.amountWei
+    if (ctp.state === 'proposed') return
+    entry.heldWei -= ctp.amountWei
+    this.#totalHeldWei -= ctp.amountWei
   }
 
   /** Notes that a hold or void certificate of a nonce is known. */

@@ -6,6 +6,7 @@ import { bytesToHex } from '../protocol/bytes.ts'
 import { quorumOf } from '../protocol/committee.ts'
 import type { VoidCertificate } from '../protocol/holdCertificate.ts'
 import { curveBackend } from '../protocol/signature.ts'
+import { wei } from '../protocol/units.ts'
 import type { CtpView, ErcView, NodeStatus } from '../protocol/views.ts'
 import type { NodeMachine } from './nodeMachine.ts'
 import type { NodeRuntime } from './nodeRuntime.ts'
@@ -23,7 +24,7 @@ export function createNodeService(
   return {
     market: () => ({ ...state.facts, manufacturers: [...state.options.manufacturers.keys()] }),
     status: () => statusOf(runtime, machine, state),
-    totals: () => ({ ...machine.totals }),
+    totals: () => ({ ...machine.totals, heldWei: wei(state.accounts.totalHeldWei) }),
     // Each kind of request has its own kind of reply, which the machine keeps apart.
     submitCtp: (submission) => runtime.submit(submission) as Promise<CtpView>,
     submitErc: (signed) =>

@@ -21,9 +21,9 @@ import type { SignedErc } from '../protocol/receipt.ts'
 import { addressOf, signMessage } from '../protocol/signature.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { wh } from '../protocol/units.ts'
-import type { CtpView, ErcView, NodeEvent, NodeTotals } from '../protocol/views.ts'
+import type { CtpView, ErcView, NodeEvent } from '../protocol/views.ts'
 import { CertificateAssembler } from './certificateAssembler.ts'
-import { emptyTotals } from './nodeTotals.ts'
+import { emptyTotals, type NodeCounts } from './nodeTotals.ts'
 import { SettlementLoop, type SettlementOptions } from './settlementLoop.ts'
 import { VotingGate } from './votingGate.ts'
 
@@ -64,7 +64,7 @@ export type NodeMachineOptions = {
  */
 export class NodeMachine {
   readonly memberAddress: Address
-  readonly totals: NodeTotals = emptyTotals()
+  readonly totals: NodeCounts = emptyTotals()
   readonly gate: VotingGate
   readonly settlement: SettlementLoop
   readonly #state: LedgerState
@@ -204,6 +204,7 @@ export class NodeMachine {
   #takeReceipt(signed: SignedErc): ErcView {
     const before = this.#state.live.get(signed.erc.ctpId)?.deliveredWh ?? 0
     const live = takeReceipt(this.#state, signed)
+    this.totals.receipts++
     const payable = (deliveredWh: number) => Math.min(deliveredWh, live.energyWh)
     this.totals.receiptedWh += payable(live.deliveredWh) - payable(before)
     const ctp = viewCtp(this.#state, live.ctpId)

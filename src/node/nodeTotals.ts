@@ -1,7 +1,10 @@
 import type { NodeTotals } from '../protocol/views.ts'
 
+/** What the machine counts; the rest is read from the ledger when asked. */
+export type NodeCounts = Omit<NodeTotals, 'heldWei'>
+
 /** Counts since the node started, all zero. */
-export function emptyTotals(): NodeTotals {
+export function emptyTotals(): NodeCounts {
   return {
     ctps: 0,
     refused: 0,
@@ -12,5 +15,6 @@ export function emptyTotals(): NodeTotals {
     settlementTransactions: 0,
     settlementGas: 0n,
     settlementCalldataBytes: 0,
+    receipts: 0,
   }
 }

@@ -15,7 +15,7 @@ const hostileWords = [...words, order, below, above, fieldPrime, generatorX, 'f'
 const bytesOf = (hex: string) => hexToBytes(`0x${hex}` as Hex)
 
 // Where no native build loads, both are the same code, and there is nothing to compare.
-describe.skipIf(native.backend === 'noble')('both curves', () => {
+describe.skipIf(native.backend === 'noble')('both curves (needs the native build)', () => {
   it('are different code', () => {
     expect([native.backend, noble.backend]).toEqual(['native', 'noble'])
   })

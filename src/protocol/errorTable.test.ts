@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type ErrorRow, errorTable, isErrorCode } from './errorTable.ts'
+import type { ErrorRow } from './errorRow.ts'
+import { errorTable, isErrorCode } from './errorTable.ts'
 
 const rows = Object.entries<ErrorRow>(errorTable)
 

@@ -30,19 +30,42 @@ export type MeterEvidence = SignedCoe & { kind: 0; path: MerklePath }
 /** Who vouches, as the signatures of a CoE show. */
 export type Voucher = { witness: Address; manufacturer: Address }
 
-/** Remembers the two signature checks of a CoE, which all keys of a tree share. */
+/**
+ * Remembers the two signature checks of a CoE: the witness's, which all keys of a tree share, and
+ * the manufacturer's, which all CoEs of a witness share. The key says all that was checked.
+ */
 export type VoucherCache = {
-  get(coeSignature: Signature): { key: string; voucher: Voucher } | undefined
-  set(coeSignature: Signature, entry: { key: string; voucher: Voucher }): void
+  get(signature: Signature): { key: string; voucher: Voucher } | undefined
+  set(signature: Signature, entry: { key: string; voucher: Voucher }): void
 }
 
-function cacheKey(market: Market, signed: SignedCoe): string {
-  const { coe, coeSignature, witness, witnessSignature } = signed
-  return [
-    ...[market.chainId, market.address],
-    ...[coe.root, coe.height, coe.notBeforeSeconds, coe.notAfterSeconds, coeSignature],
-    ...[witness.meter, witness.model, witness.notAfterSeconds, witnessSignature],
-  ].join()
+/** Runs a check of a signature, unless the very same one passed before. */
+function checkOnce(
+  cache: VoucherCache | undefined,
+  signature: Signature,
+  facts: readonly (string | number)[],
+  check: () => Voucher,
+): Voucher {
+  const key = facts.join()
+  const cached = cache?.get(signature)
+  if (cached !== undefined && cached.key === key) return cached.voucher
+  const voucher = check()
+  cache?.set(signature, { key, voucher })
+  return voucher
+}
+
+/** Who made the witness, by its certificate. Throws `meter/coe-invalid`. */
+function verifyWitness(market: Market, signed: SignedCoe, cache?: VoucherCache): Voucher {
+  const { witness, witnessSignature } = signed
+  const facts = [witness.meter, witness.model, witness.notAfterSeconds]
+  return checkOnce(cache, witnessSignature, facts, () => {
+    const digest = digestOf(market, 'MeterCertificate', witness)
+    const manufacturer = recoverSigner(digest, witnessSignature)
+    if (manufacturer === undefined) {
+      throw new SpbError('meter/coe-invalid', 'The witness’s certificate is malformed.')
+    }
+    return { witness: witness.meter, manufacturer }
+  })
 }
 
 /**
@@ -52,25 +75,21 @@ function cacheKey(market: Market, signed: SignedCoe): string {
  * `meter/coe-invalid`.
  */
 export function verifyCoe(market: Market, signed: SignedCoe, cache?: VoucherCache): Voucher {
-  const key = cacheKey(market, signed)
-  const cached = cache?.get(signed.coeSignature)
-  if (cached !== undefined && cached.key === key) return cached.voucher
-
-  const { coe, witness } = signed
-  if (coe.height > limits.treeHeight) {
-    throw new SpbError('meter/coe-invalid', `A tree is at most ${limits.treeHeight} high.`)
-  }
-  if (recoverSigner(digestOf(market, 'CoE', coe), signed.coeSignature) !== witness.meter) {
-    throw new SpbError('meter/coe-invalid', 'The CoE is not signed by the witness it names.')
-  }
-  const certificateDigest = digestOf(market, 'MeterCertificate', witness)
-  const manufacturer = recoverSigner(certificateDigest, signed.witnessSignature)
-  if (manufacturer === undefined) {
-    throw new SpbError('meter/coe-invalid', 'The witness’s certificate is malformed.')
-  }
-  const voucher = { witness: witness.meter, manufacturer }
-  cache?.set(signed.coeSignature, { key, voucher })
-  return voucher
+  const { coe, coeSignature, witness, witnessSignature } = signed
+  const facts = [
+    ...[market.chainId, market.address],
+    ...[coe.root, coe.height, coe.notBeforeSeconds, coe.notAfterSeconds],
+    ...[witness.meter, witness.model, witness.notAfterSeconds, witnessSignature],
+  ]
+  return checkOnce(cache, coeSignature, facts, () => {
+    if (coe.height > limits.treeHeight) {
+      throw new SpbError('meter/coe-invalid', `A tree is at most ${limits.treeHeight} high.`)
+    }
+    if (recoverSigner(digestOf(market, 'CoE', coe), coeSignature) !== witness.meter) {
+      throw new SpbError('meter/coe-invalid', 'The CoE is not signed by the witness it names.')
+    }
+    return verifyWitness(market, signed, cache)
+  })
 }
 
 /**

@@ -1,4 +1,5 @@
-import { type ErrorCode, type ErrorRow, errorTable } from './errorTable.ts'
+import type { ErrorRow } from './errorRow.ts'
+import { type ErrorCode, errorTable } from './errorTable.ts'
 
 /** JSON-safe facts about a failure; never a secret. */
 export type ErrorMeta = Readonly<Record<string, string | number | boolean | null>>

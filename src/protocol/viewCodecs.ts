@@ -216,19 +216,6 @@ export const nodeStatusCodec = objectCodec<NodeStatus>(
   { reason: text, member, head: blockCodec, confirmed: blockCodec },
 )
 
-const ctpsByStateCodec = objectCodec<Record<CtpState, number>>(
-  'CtpsByState',
-  {
-    proposed: count,
-    held: count,
-    receipted: count,
-    settled: count,
-    expired: count,
-    declined: count,
-  },
-  {},
-)
-
 /** The JSON form of a node’s totals. */
 export const nodeTotalsCodec = objectCodec<NodeTotals>(
   'NodeTotals',
@@ -242,13 +229,10 @@ export const nodeTotalsCodec = objectCodec<NodeTotals>(
     settlementTransactions: count,
     settlementGas: bigintCodec(128),
     settlementCalldataBytes: count,
-  },
-  {
     heldWei: amountWei,
-    ctpsByState: ctpsByStateCodec,
     receipts: count,
-    rootUpdates: count,
   },
+  {},
 )
 
 type EventOf<Kind extends NodeEvent['kind']> = Extract<NodeEvent, { kind: Kind }>

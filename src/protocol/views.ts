@@ -164,13 +164,9 @@ export type NodeTotals = {
   settlementGas: bigint
   settlementCalldataBytes: number
   /** What all live CTPs hold. */
-  heldWei?: Wei
-  /** CTPs known, by state. */
-  ctpsByState?: Record<CtpState, number>
+  heldWei: Wei
   /** Receipts that raised a CTP's delivered energy. */
-  receipts?: number
-  /** How often the database root changed. */
-  rootUpdates?: number
+  receipts: number
 }
 
 /** What happened, in order, for whoever listens. */

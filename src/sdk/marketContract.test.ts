@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { mine, setAutomine, setBalance } from '../adapters/chain/anvilControl.ts'
 import { type AnvilWorld, openAnvilWorld } from '../adapters/chain/anvilWorld.ts'
-import { complianceOptions, type Party, parties, partyOf } from '../ports/chainWorld.ts'
+import {
+  complianceOptions,
+  governanceOf,
+  type Party,
+  parties,
+  partyOf,
+} from '../ports/chainWorld.ts'
 import { bytesToHex } from '../protocol/bytes.ts'
 import { signMessage } from '../protocol/signature.ts'
 import type { SpbError } from '../protocol/spbError.ts'
@@ -9,6 +15,7 @@ import { seconds, wei, wh } from '../protocol/units.ts'
 import { createMarketClient, type MarketClient, type MarketClientOptions } from './marketClient.ts'
 import {
   addEnergy,
+  applyGovernance,
   cancelWithdrawal,
   deposit,
   depositFor,
@@ -129,6 +136,20 @@ test('opens an energy account with a certificate, for the account that it names 
   expect((await refusalOf(stolen)).code).toBe('signature/invalid')
   await openEnergyAccountWithCertificate(clientOf(alice), certificate)
   expect((await addEnergy(clientOf(alice), offer)).offerId).toBe(3n)
+})
+
+test('applies what the committee decided, once', async () => {
+  const call = world.encodeSetAuthority(partyOf(31).address, true)
+  const action = governanceOf(world, 0n, call)
+  if (action.kind !== 'governance') throw new Error('It is no governance.')
+  const { blockNumber } = await applyGovernance(clientOf(carol), action, action.votes)
+  const [event] = await world.chain.events(blockNumber, blockNumber)
+  expect(event).toMatchObject({ kind: 'AuthoritySet', authority: partyOf(31).address })
+  const again = applyGovernance(clientOf(carol), action, action.votes)
+  expect(await refusalOf(again)).toMatchObject({
+    code: 'chain/reverted',
+    meta: { contractError: 'WrongGovernanceSequence', sequence: '0', expectedSequence: '1' },
+  })
 })
 
 test('explains what is wrong with the input', async () => {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {AccountState, Market} from "../../src/Market.sol";
+import {MarketFactory} from "../../src/MarketFactory.sol";
 import {MarketOptions} from "../../src/MarketOptions.sol";
 import {Signing} from "./Signing.sol";
 import {Trade} from "./Trade.sol";
@@ -65,6 +66,12 @@ abstract contract MarketFixture is Signing {
     ) internal view returns (bytes memory) {
         bytes memory code = vm.getCode("contracts/out/Market.sol/Market.json");
         return bytes.concat(code, abi.encode(options, members, authorities));
+    }
+
+    function createFactory() internal returns (MarketFactory) {
+        return MarketFactory(
+            createFrom(vm.getCode("contracts/out/MarketFactory.sol/MarketFactory.json"))
+        );
     }
 
     function createFrom(bytes memory code) internal returns (address created) {

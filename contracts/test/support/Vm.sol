@@ -23,6 +23,8 @@ interface Vm {
     function deal(address account, uint256 balanceWei) external;
     function etch(address account, bytes calldata code) external;
     function prank(address sender) external;
+    function startPrank(address sender) external;
+    function stopPrank() external;
     function load(address account, bytes32 slot) external view returns (bytes32);
     function store(address account, bytes32 slot, bytes32 value) external;
     function cool(address account) external;

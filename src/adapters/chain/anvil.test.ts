@@ -12,6 +12,7 @@ import { findAnvilBinary } from './anvilBinary.ts'
 import { mine, mineAt, reorg, setBalance } from './anvilControl.ts'
 import { isOurAnvil, readRecord, recordPathOf, writeRecord } from './anvilRecord.ts'
 import { requestAnvil } from './anvilRpc.ts'
+import { backUpState } from './anvilState.ts'
 
 const cleanUps: (() => unknown)[] = []
 
@@ -158,7 +159,29 @@ test('says that a port is in use', async () => {
   expect(await codeOf(start({ port }))).toBe('node/port-in-use')
 })
 
-test('does not start on a state file that was cut off', async () => {
+test('goes on from its backup where its state file was cut off', async () => {
+  const statePath = join(makeFolder(), 'state.json')
+  const first = await start({ statePath })
+  await mine(first, 3)
+  await first.stop()
+  await backUpState(statePath)
+  truncateSync(statePath, readFileSync(statePath).length - 5)
+  await backUpState(statePath)
+  const second = await start({ statePath })
+  expect(await headOf(second)).toBe(3)
+})
+
+test('backs its state up while it runs', async () => {
+  const statePath = join(makeFolder(), 'state.json')
+  const anvil = await start({ statePath, stateIntervalSeconds: 1 })
+  while (!existsSync(`${statePath}.backup`)) await delay(50)
+  process.kill(anvil.pid, 'SIGKILL')
+  await anvil.ended
+  writeFileSync(statePath, '')
+  expect(await headOf(await start({ statePath }))).toBe(0)
+})
+
+test('does not start on a state file that was cut off and has no backup', async () => {
   const statePath = join(makeFolder(), 'state.json')
   await (await start({ statePath })).stop()
   truncateSync(statePath, readFileSync(statePath).length - 5)
@@ -167,7 +190,7 @@ test('does not start on a state file that was cut off', async () => {
 
 test('says why it did not start', async () => {
   const statePath = join(makeFolder(), 'state.json')
-  writeFileSync(statePath, '{"not":"a state"}')
+  writeFileSync(statePath, '{"not":[]}')
   expect(await codeOf(start({ statePath }))).toBe('chain/died')
   expect(existsSync(recordPathOf(statePath))).toBe(false)
 })

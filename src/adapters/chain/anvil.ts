@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SpbError } from '../../protocol/spbError.ts'
@@ -14,6 +14,7 @@ import {
   writeRecord,
 } from './anvilRecord.ts'
 import { isAnvilOf, requestAnvil } from './anvilRpc.ts'
+import { keepBackups, recoverState } from './anvilState.ts'
 import { findFreePort, requireFreePort } from './freePort.ts'
 
 /** How the embedded chain runs. */
@@ -59,6 +60,8 @@ const pollMs = 100
 const longestStopMs = 30_000
 const portAttempts = 5
 
+const stateIntervalOf = ({ stateIntervalSeconds = 30 }: AnvilOptions) => stateIntervalSeconds
+
 function wordsOf(options: AnvilOptions, port: number): string[] {
   const words: (string | number)[] = ['--quiet', '--host', '127.0.0.1', '--port', port]
   words.push('--chain-id', options.chainId, '--accounts', options.accounts ?? 0)
@@ -74,26 +77,12 @@ function wordsOf(options: AnvilOptions, port: number): string[] {
   const { statePath, timestampSeconds } = options
   if (statePath !== undefined) {
     words.push('--state', statePath, '--preserve-historical-states')
-    words.push('--state-interval', options.stateIntervalSeconds ?? 30)
+    words.push('--state-interval', stateIntervalOf(options))
   }
   if (timestampSeconds !== undefined && !(statePath && existsSync(statePath))) {
     words.push('--timestamp', timestampSeconds)
   }
   return words.map(String)
-}
-
-/** Throws `store/corrupt` for a file that was cut off while it was written. */
-function requireWholeState(statePath: string): void {
-  if (!existsSync(statePath)) return
-  const tail = Buffer.alloc(1)
-  const file = openSync(statePath, 'r')
-  readSync(file, tail, 0, 1, Math.max(0, statSync(statePath).size - 1))
-  closeSync(file)
-  if (tail.toString() === '}') return
-  throw new SpbError('store/corrupt', 'The embedded chain’s state file is damaged.', {
-    hint: 'Restore a backup of it, or begin a new market with another --data folder.',
-    meta: { file: statePath },
-  })
 }
 
 /** Waits until a process that is not our child is gone; false where it takes too long. */
@@ -184,6 +173,7 @@ async function launch(options: AnvilOptions, port: number): Promise<AnvilHandle>
   ended.then(clean)
   await waitUntilReady(anvil, port, chainId)
   if (isResumed) await resumeTime(port, options.isManual === true)
+  if (statePath !== undefined) keepBackups(statePath, stateIntervalOf(options), ended)
   return { ...addressOf(port), chainId, pid, isAdopted: false, ended, stop: once(anvil.stop) }
 }
 
@@ -199,8 +189,11 @@ export async function startAnvil(given: AnvilOptions): Promise<AnvilHandle> {
   if (statePath !== undefined) {
     mkdirSync(dirname(statePath), { recursive: true })
     const leftOver = await findLeftOver(statePath, chainId)
-    if (leftOver !== undefined) return leftOver
-    requireWholeState(statePath)
+    if (leftOver !== undefined) {
+      keepBackups(statePath, stateIntervalOf(options), leftOver.ended)
+      return leftOver
+    }
+    await recoverState(statePath)
   }
   if (port !== undefined) {
     await requireFreePort(port)

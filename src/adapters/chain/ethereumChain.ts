@@ -14,9 +14,9 @@ import {
   readBlock,
   requireChainId,
 } from './rpcConnection.ts'
+import { readSettlementContexts } from './settlementContexts.ts'
 import type { FeePolicy } from './settlementFees.ts'
 import { SettlementSender } from './settlementSender.ts'
-import { readSettlementContexts } from './settlementTransactions.ts'
 import { readOutcome } from './transactionOutcome.ts'
 
 /** Most accounts of one `accountStates` call: their storage reads fit any client's gas limit. */

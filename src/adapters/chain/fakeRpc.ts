@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-type Request = { id: number; method: string; params: unknown[] }
+type Request = { id: number; method: string; params?: unknown[] }
 
 /** What a fake Ethereum client answers to one request; a thrown `RpcRefusal` is an RPC error. */
 export type RpcHandler = (method: string, params: unknown[]) => unknown
@@ -22,7 +22,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-async function answerOne({ id, method, params }: Request, handle: RpcHandler) {
+async function answerOne({ id, method, params = [] }: Request, handle: RpcHandler) {
   try {
     return { jsonrpc: '2.0', id, result: await handle(method, params) }
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { Address } from '../../protocol/bytes.ts'
 import { decodeAddress } from '../../protocol/decodeMessage.ts'
 import { parseAmount } from '../../protocol/parseText.ts'
 import { SpbError } from '../../protocol/spbError.ts'
@@ -18,12 +19,12 @@ import { type NodeAccess, openMarketClient, openNode, waitUntilCounted } from '.
 import type { PasswordOptions } from '../password.ts'
 import { describeTransaction } from '../transaction.ts'
 
-type Opened = { access: NodeAccess; market: MarketClient }
+type Opened = { access: NodeAccess; market: MarketClient; name: string }
 
 async function open(call: Call<PasswordOptions>, name: string): Promise<Opened> {
   const access = openNode(call)
   const account = await openAccount(call.cli, access.folder, name, call.options)
-  return { access, market: await openMarketClient(call, access, account) }
+  return { access, name, market: await openMarketClient(call, access, account) }
 }
 
 /** `spb account deposit`. Throws `chain/*`, `account/*`, `input/amount`. */
@@ -54,19 +55,31 @@ function requireOneForm(options: WithdrawOptions, amount: string | undefined): v
 
 async function requestMoney(
   call: Call<PasswordOptions>,
-  { access, market }: Opened,
+  { access, market, name }: Opened,
   amount: string,
 ): Promise<CommandResult> {
   const amountWei = parseAmount(amount)
   const receipt = await requestWithdrawal(market, amountWei)
   const isCounted = await waitUntilCounted(call, access, receipt.blockNumber)
-  const { address } = market.client.account
-  const { readyAtSeconds } = await access.node.account(address.toLowerCase() as `0x${string}`)
+  const address = market.client.account.address.toLowerCase() as Address
+  const { readyAtSeconds } = await access.node.account(address)
   const when = isCounted ? ` Ready ${formatTime(readyAtSeconds, call.cli.nowMs())}:` : ' Later:'
-  const sentence = `${formatAmount(amountWei)} requested.${when} spb account withdraw NAME --finish.`
+  const sentence = `${formatAmount(amountWei)} requested.${when} spb account withdraw ${name} --finish`
   return describeTransaction(sentence, receipt, {
     ...{ requestedWei: amountWei, isCounted },
     ...(isCounted ? { readyAtSeconds } : {}),
+  })
+}
+
+/** Says the time that the contract names in a person's own terms. */
+function explainNotReady(error: unknown, nowMs: number): unknown {
+  if (!(error instanceof SpbError)) return error
+  const { contractError, readyAtSeconds } = error.meta
+  if (contractError !== 'WithdrawalNotReady') return error
+  const when = formatTime(Number(readyAtSeconds), nowMs)
+  return new SpbError(error.code, `The withdrawal is ready at ${when}, not before.`, {
+    hint: 'Finish it then; what holds need stays in the balance until that time.',
+    meta: error.meta,
   })
 }
 
@@ -91,7 +104,9 @@ export async function withdrawMoney(
   if (cancel) {
     return describeTransaction('The request is taken back.', await cancelWithdrawal(market), {})
   }
-  const { amountWei, to, ...receipt } = await withdraw(market)
+  const { amountWei, to, ...receipt } = await withdraw(market).catch((error) => {
+    throw explainNotReady(error, call.cli.nowMs())
+  })
   const isCounted = await waitUntilCounted(call, access, receipt.blockNumber)
   const sentence = `${formatAmount(amountWei)} paid out to ${to}.`
   return describeTransaction(sentence, receipt, { amountWei, to, isCounted })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { parseAmount, parseDuration, parseEnergy } from '../../protocol/parseText.ts'
+import { SpbError } from '../../protocol/spbError.ts'
 import { seconds } from '../../protocol/units.ts'
 import type { CtpView } from '../../protocol/views.ts'
 import { type CtpOrder, placeCtp } from '../../sdk/prepareCtp.ts'
@@ -11,7 +12,7 @@ import type { CommandResult } from '../commandResult.ts'
 import { openFileJournal } from '../fileJournal.ts'
 import { formatFacts } from '../formatTable.ts'
 import { formatTime } from '../formatTime.ts'
-import { formatAmount, formatEnergy } from '../formatUnits.ts'
+import { formatAmount, formatEnergy, formatExactAmount } from '../formatUnits.ts'
 import { chooseMeterName, openMeter } from '../meterFolder.ts'
 import { type NodeAccess, openNode, readChainTime, requireMarket } from '../nodeAccess.ts'
 import { addPasswordOption, type PasswordOptions } from '../password.ts'
@@ -72,12 +73,32 @@ function describeOutcome(cli: Cli, outcome: Outcome): CommandResult {
   }
 }
 
+/** Refusals that name sums, in the units that a person typed. */
+function explainRefusal(error: unknown, order: CtpOrder): unknown {
+  if (!(error instanceof SpbError)) return error
+  const { code, meta, cause } = error
+  const { priceWei, freeWei, amountWei, offerId } = meta
+  if (code === 'offer/wrong-price' && typeof priceWei === 'string') {
+    const asked = `${formatExactAmount(BigInt(priceWei))} for ${formatEnergy(order.energyWh)}`
+    return new SpbError(code, `Offer ${offerId} asks ${asked}.`, {
+      hint: 'Pay just that, or more where the offer is negotiable: spb offers.',
+      ...{ meta, cause },
+    })
+  }
+  if (code === 'ctp/insufficient-balance' && typeof freeWei === 'string') {
+    const needed = typeof amountWei === 'string' ? `, not ${formatAmount(BigInt(amountWei))}` : ''
+    const message = `${formatAmount(BigInt(freeWei))} of the account are free${needed}.`
+    return new SpbError(code, message, { meta, cause })
+  }
+  return error
+}
+
 async function commit(call: Call<CtpOptions>, ...words: readonly string[]): Promise<CommandResult> {
   const { cli, options } = call
   const access = openNode(call)
   const { folder, node } = access
   const order = await readOrder(call, access, words as [string, string, string])
-  const name = chooseAccountName(cli, folder, options.account)
+  const name = chooseAccountName(cli, folder, { named: options.account, other: order.producer })
   const meterName = chooseMeterName(folder, options.meter, name)
   const { privateKey } = await openAccount(cli, folder, name, options)
   const market = await requireMarket(access)
@@ -87,7 +108,9 @@ async function commit(call: Call<CtpOptions>, ...words: readonly string[]): Prom
     try {
       const journal = openFileJournal(join(folder.accounts, `${name}.journal.json`))
       const household = { client: node, privateKey, meter, journal, market }
-      const { view, isRepeat } = await placeCtp(household, order)
+      const { view, isRepeat } = await placeCtp(household, order).catch((error) => {
+        throw explainRefusal(error, order)
+      })
       const keysLeft = meter.keysLeft(order.expirySeconds)
       return describeOutcome(cli, { view, isRepeat, keysLeft, meterName })
     } finally {

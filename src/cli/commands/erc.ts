@@ -28,14 +28,14 @@ function findMeterName(folder: DataFolder, ctpId: Bytes32, named: string | undef
   })
 }
 
-/** Too late to be counted: said before the meter signs, and the node would refuse it as well. */
-function requireOpen({ state, number, freeAtSeconds }: CtpView, nowMs: number): void {
+/** Said before the meter signs; the node would refuse it as well. */
+function requireOpen({ state, number }: CtpView): void {
   if (state === 'held' || state === 'receipted') return
   if (state === 'proposed') {
     throw new SpbError('erc/unknown-ctp', `CTP ${number} is not certified yet.`)
   }
   throw new SpbError('erc/closed', `CTP ${number} is ${state} already.`, {
-    hint: `Its time was over at ${formatTime(freeAtSeconds, nowMs)}: spb trade ${number}.`,
+    hint: `See what became of it: spb trade ${number}.`,
   })
 }
 
@@ -71,7 +71,7 @@ async function confirm(
   const dossier = await node.ctp(key)
   const { ctpId, number } = dossier
   const nowMs = cli.nowMs()
-  requireOpen(dossier, nowMs)
+  requireOpen(dossier)
   const meterName = findMeterName(folder, ctpId, options.meter)
   const meter = openMeter(folder, meterName)
   try {

@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import { quorumOf } from '../../protocol/committee.ts'
-import type { ErrorRow } from '../../protocol/errorTable.ts'
 import { errorTable, isErrorCode } from '../../protocol/errorTable.ts'
 import type { NodeStatus } from '../../protocol/views.ts'
 import type { Cli } from '../cli.ts'
@@ -15,8 +14,8 @@ function describeVoting({ isVoting, reason, member }: NodeStatus): string {
   if (member === undefined) return 'no: it is not in the committee'
   if (isVoting) return `yes, as member ${member}`
   if (!isErrorCode(reason)) return `no${reason === undefined ? '' : `: ${reason}`}`
-  const row: ErrorRow = errorTable[reason]
-  return `no: ${row.message} ${row.hint} (${reason})`
+  const { message, hint } = errorTable[reason]
+  return `no: ${message} ${hint} (${reason})`
 }
 
 function describeBlock(block: NodeStatus['head'], nowMs: number): string {
@@ -40,7 +39,7 @@ async function showStatus(call: Call<object>): Promise<CommandResult> {
           [
             ['votes', describeVoting(status)],
             ['address', status.memberAddress],
-            ['committee', `${committee.length} members, quorum ${quorum}, epoch ${epoch}`],
+            ['committee', `of ${committee.length}, quorum ${quorum}, epoch ${epoch}`],
             ['head', describeBlock(status.head, nowMs)],
             ['confirmed', describeBlock(status.confirmed, nowMs)],
             ['live CTPs', `${status.liveCtps}, ${status.receiptsWaiting} ready to settle`],

@@ -49,7 +49,7 @@ export async function showCommittee(call: Call<object>): Promise<CommandResult> 
     json: { epoch, members, quorum, governanceSequence: sequence },
     text: (palette) =>
       [
-        `${palette.bold(`Epoch ${epoch}`)}: ${members.length} members, ${quorum} decide`,
+        `${palette.bold(`Epoch ${epoch}`)}: a committee of ${members.length}, quorum ${quorum}`,
         formatFacts(
           [
             ...members.map((member, index) => [`member ${index}`, member] as [string, string]),
@@ -85,7 +85,7 @@ export async function proposeAuthority(
     json: { file: path, says, epoch: committee.epoch, sequence, quorum: quorumOf(committee) },
     text: () =>
       `Proposal to ${says}: ${path}\n` +
-      `${quorumOf(committee)} members sign it: spb committee sign ${options.out}`,
+      `A quorum of ${quorumOf(committee)} signs it: spb committee sign ${options.out}`,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Address, Hex } from '../../protocol/bytes.ts'
-import { type Seconds, seconds, type Wei, type Wh, wei, wh } from '../../protocol/units.ts'
+import { type Seconds, seconds, type Wei, type Wh } from '../../protocol/units.ts'
 import type { CtpView, ErcView } from '../../protocol/views.ts'
 import { commitToPay, type DemoHome, makeDemoHome, prepareKey, signHomeCall } from './demoHome.ts'
 import { type DemoWorld, openDemoWorld } from './demoWorld.ts'
@@ -79,8 +79,8 @@ export type Scene = {
   close(): Promise<void>
 }
 
-/** Monday, 4 May 2026, 10:00 UTC. */
-const startSeconds = seconds(1_777_888_800)
+/** Monday, 4 May 2026, 9:55 UTC. */
+const startSeconds = seconds(1_777_888_500)
 const pocketMoneyWei = 10n ** 18n
 
 type Totals = { heldWei: bigint; paidWei: bigint; transactions: number; gasUsed: bigint }
@@ -146,10 +146,8 @@ export async function openScene(
       const full = { ...terms, producer: producer.address }
       return world.service.submitCtp(commitToPay(world, consumer, full))
     },
-    async receipt({ ctpId }, deliveredWh) {
-      const erc = consumer.meter.receipt(ctpId, deliveredWh, world.nowSeconds())
-      const view = await world.service.submitErc(erc)
-      return view
+    receipt({ ctpId }, deliveredWh) {
+      return world.service.submitErc(consumer.meter.receipt(ctpId, deliveredWh, world.nowSeconds()))
     },
     report: () => reportScene({ scene, seed, world, homes, steps, startedMs }),
     close: () => world.close(),
@@ -204,9 +202,3 @@ async function reportScene(play: ScenePlay): Promise<SceneReport> {
     seconds: Math.round(performance.now() - startedMs) / 1000,
   }
 }
-
-export const sceneTerms = {
-  offeredWh: wh(5_000),
-  priceWeiPerKwh: 10n ** 14n,
-  depositWei: wei(10n ** 16n),
-} as const

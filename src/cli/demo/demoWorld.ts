@@ -19,7 +19,7 @@ import { type WatchedChain, watchChain } from './watchedChain.ts'
 
 export type DemoWorldOptions = {
   seed: number
-  /** Time of the first block; the world's time goes on from there, block by block. */
+  /** Time of the first block; 300 s later the world is ready, and its time goes block by block. */
   startSeconds: Seconds
   /** How long the node waits for more trades to settle with one that could be settled. */
   batchAgeMs: number
@@ -56,6 +56,8 @@ const chainId = 31_337
 const oneEther = 10n ** 18n
 /** Room for the offers of a thousand homes. */
 const blockGas = 1_000_000_000
+/** Room for the deployment, while the chain's time still runs by itself. */
+const setupSeconds = 300
 const farFuture = seconds(2 ** 39)
 
 const silentLog = { info: () => {}, warn: () => {}, error: () => {} }
@@ -130,8 +132,9 @@ export async function openDemoWorld(options: DemoWorldOptions): Promise<DemoWorl
     const senderKey = bytesToHex(deriveDemoKey(seed, 'member'))
     const ethereum = createEthereumChain({ url: anvil.url, market: facts, senderKey })
     const chain = watchChain(ethereum)
-    const { timeSeconds } = await chain.head()
-    const time = { nowSeconds: timeSeconds }
+    // Deployment took as long as it took; from here on each block has a time of its own.
+    const time = { nowSeconds: seconds(startSeconds + setupSeconds) }
+    await mineAt(anvil, time.nowSeconds)
     const started = await startNode(setting, facts, chain, () => time.nowSeconds * 1000)
     const rpc = connectRpc({ url: anvil.url })
     const blocks = createBlocks({ ...started, chain, rpc, port: anvil.port, time, signal })

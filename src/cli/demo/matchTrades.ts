@@ -15,7 +15,7 @@ export type Surplus = {
 export type Purchase = { consumer: number; producer: number; offerId: bigint; energyWh: Wh }
 
 /** Trades of a home in a step: more would fill its 64 nonces before the first ones are settled. */
-export const mostTradesPerHome = 6
+export const mostTradesPerHome = 7
 
 /** Less is not worth a trade: it comes from the grid. */
 export const leastTradeWh = 10

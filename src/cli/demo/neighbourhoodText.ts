@@ -3,7 +3,9 @@ import { formatEnergy } from '../formatUnits.ts'
 import type { Palette } from '../palette.ts'
 import { formatCount, formatEther, formatEtherColumn, formatKwhColumn } from './formatMoney.ts'
 import type { HomeReport, NeighbourhoodReport } from './neighbourhoodReport.ts'
+import { wrapText } from './wrapText.ts'
 
+const width = 96
 /** What gas is taken to cost where a price in ether is shown. */
 const gasPriceWei = 1_000_000_000n
 const mostPairs = 8
@@ -13,7 +15,7 @@ const mostSkipped = 12
 /** A neighbourhood's day for a person, at most 100 columns wide. */
 export function formatNeighbourhood(report: NeighbourhoodReport, palette: Palette): string {
   return [
-    `${palette.bold('Neighbourhood')}\n${describe(report)}`,
+    describe(report, palette),
     formatHomes(report, palette),
     formatTrades(report, palette),
     formatPairs(report, palette),
@@ -25,11 +27,26 @@ export function formatNeighbourhood(report: NeighbourhoodReport, palette: Palett
     .join('\n\n')
 }
 
-function describe({ description, profiles, seed, unreliableProducers }: NeighbourhoodReport) {
-  const source = profiles === 'simulated' ? `seed ${seed}` : `from ${profiles}, seed ${seed}`
+function describe(report: NeighbourhoodReport, palette: Palette): string {
+  const { description, profiles, seed, unreliableProducers } = report
+  const title = `${palette.bold('Neighbourhood')}: homes sell each other what they have left over`
   const names = unreliableProducers.map(({ name }) => name)
-  const unreliable = names.length === 0 ? '' : `\nUnreliable: ${listNames(names)}.`
-  return `${description}\n${source}${unreliable}`
+  const facts = [
+    profiles === 'simulated' ? '' : `From ${profiles}. `,
+    `Seed ${seed}. `,
+    names.length === 0 ? '' : `Unreliable (*): ${listNames(names)}.`,
+  ]
+  return [
+    title,
+    ...wrapText(`${description}.`, width),
+    ...wrapText(facts.join('').trim(), width),
+  ].join('\n')
+}
+
+/** Text after a bold heading, in lines that fit. */
+function formatParagraph(heading: string, text: string, palette: Palette): string {
+  const [first = '', ...rest] = wrapText(`${heading}: ${text}`, width)
+  return [`${palette.bold(heading)}${first.slice(heading.length)}`, ...rest].join('\n')
 }
 
 function listNames(names: readonly string[]): string {
@@ -61,7 +78,7 @@ function rowOf(home: HomeReport): string[] {
   const { isProducer, priceWeiPerKwh } = home
   return [
     `${clipName(home.name)}${home.isUnreliable ? ' *' : ''}`,
-    isProducer ? formatEther(priceWeiPerKwh) : '',
+    isProducer ? formatEtherColumn(priceWeiPerKwh, 7) : '',
     formatKwhColumn(home.neededWh),
     formatKwhColumn(home.boughtWh),
     isProducer ? formatKwhColumn(home.surplusWh) : '',
@@ -87,22 +104,19 @@ function formatTrades(report: NeighbourhoodReport, palette: Palette): string {
   const neededWh = households.reduce((sum, home) => sum + home.neededWh, 0)
   const share = neededWh === 0 ? 0 : Math.round((100 * receiptedWh) / neededWh)
   const price = receiptedWh === 0 ? 0n : (paidWei * 1000n) / BigInt(receiptedWh)
-  const lines = [
-    `${palette.bold('Trades')}  ${formatCount(ctps)} committed to pay: ` +
-      `${formatCount(settled)} settled, ${formatCount(expired)} expired` +
-      `${refused === 0 ? '' : `, and ${formatCount(refused)} refused`}.`,
+  const text =
+    `${count(ctps, 'commitment')} to pay, ${formatCount(settled)} settled, ` +
+    `${formatCount(expired)} expired${refused === 0 ? '' : `, and ${formatCount(refused)} refused`}. ` +
     `${formatEnergy(receiptedWh)} came and were paid with ${formatEther(paidWei)} ether` +
-      `${price === 0n ? '' : `, ${formatEther(price)} ether/kWh`}: ` +
-      `${share} % of what the homes needed.`,
-  ]
-  for (const { name, nothing, part, freedWei } of report.unreliableProducers.slice(0, 6)) {
-    if (nothing + part === 0) continue
-    lines.push(
-      `* ${name} sent nothing ${count(nothing, 'time')} and a part ${count(part, 'time')}: ` +
-        `${formatEther(freedWei)} ether came free, unpaid.`,
-    )
-  }
-  return lines.join('\n')
+    `${price === 0n ? '' : ` (${formatEther(price)} ether/kWh)`}: ` +
+    `${share} % of what the homes needed.`
+  const failures = report.unreliableProducers.slice(0, 6).flatMap((producer) => {
+    const { name, nothing, part, freedWei } = producer
+    if (nothing + part === 0) return []
+    const sent = `sent nothing ${count(nothing, 'time')} and a part ${count(part, 'time')}`
+    return [`* ${name} ${sent}: ${formatEther(freedWei)} ether came free, unpaid.`]
+  })
+  return [formatParagraph('Trades', text, palette), ...failures].join('\n')
 }
 
 function count(amount: number, noun: string): string {
@@ -131,15 +145,14 @@ function formatChain(report: NeighbourhoodReport, palette: Palette): string {
   const bytes = settled === 0 ? 0 : Math.round(settlementCalldataBytes / settled)
   const gasPerOffer = offerTransactions === 0 ? 0n : offerGas / BigInt(offerTransactions)
   const ether = (gas: bigint) => `${formatEther(gas * gasPriceWei)} ether`
-  const lines = [
-    `${palette.bold('On chain')}  ${count(settled, 'trade')} in ` +
-      `${count(settlementTransactions, 'settlement')}: ${formatCount(gasPerTrade)} gas and ` +
-      `${formatCount(bytes)} bytes a trade, ${ether(BigInt(gasPerTrade))} at 1 gwei.`,
-    `${count(offerTransactions, 'offer')} at ${formatCount(gasPerOffer)} gas each; ` +
-      `${count(setupTransactions, 'transaction')} before, to set everything up.`,
-    `All of it at 1 gwei: settlements ${ether(settlementGas)}, offers ${ether(offerGas)}.`,
-  ]
-  return lines.join('\n')
+  const text =
+    `${count(settled, 'trade')} in ${count(settlementTransactions, 'settlement')}: ` +
+    `${formatCount(gasPerTrade)} gas and ${formatCount(bytes)} bytes a trade, which is ` +
+    `${ether(BigInt(gasPerTrade))} at 1 gwei. ` +
+    `${count(offerTransactions, 'offer')} at ${formatCount(gasPerOffer)} gas each. At 1 gwei, all ` +
+    `settlements cost ${ether(settlementGas)}, all offers ${ether(offerGas)}. ` +
+    `${count(setupTransactions, 'transaction')} before, to set everything up.`
+  return formatParagraph('On chain', text, palette)
 }
 
 function formatSkipped({ skippedRows }: NeighbourhoodReport, palette: Palette): string {

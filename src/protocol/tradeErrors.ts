@@ -1,0 +1,134 @@
+import { type ErrorRow, input, refused, refusedForNow, unknown } from './errorRow.ts'
+
+/** Errors of trades: signatures, certificates, CTPs, receipts. */
+export const tradeErrors = {
+  // Signatures, trees, certificates
+  'signature/invalid': input(
+    'The signature is malformed or not by the right key.',
+    'Sign the same fields again with the right key.',
+  ),
+  'merkle/invalid-path': input(
+    'The Merkle path does not lead to the root.',
+    'Make the path again from the tree that the root was signed for.',
+  ),
+  'certificate/too-few-votes': input(
+    'The certificate has fewer valid votes than the quorum.',
+    'Collect votes from more members.',
+  ),
+  'certificate/vote-order': input(
+    'The votes are not strictly ordered by member.',
+    'Order votes by member index, one each.',
+  ),
+  'certificate/wrong-epoch': refused(
+    'The certificate is of another epoch.',
+    'Ask the current committee.',
+  ),
+
+  // CTP, in the order in which a member checks
+  'ctp/wrong-market': refused(
+    'The CTP is for another market or chain.',
+    'Check market address and chain id: spb market show.',
+  ),
+  'ctp/self-trade': refused(
+    'Consumer and producer are the same account.',
+    'Buy from another producer.',
+  ),
+  'ctp/amount-too-small': refused(
+    'The amount is below the market’s minimum.',
+    'Buy more energy at once.',
+  ),
+  'meter/not-ready': refused(
+    'The CTP has no valid MeterReady of the meter key it names.',
+    'Let the meter countersign: spb meter show.',
+  ),
+  'meter/coe-invalid': refused(
+    'The Certificate of Existence does not vouch for the meter key.',
+    'Renew it: spb meter renew.',
+  ),
+  'meter/coe-expired': refused(
+    'The Certificate of Existence does not cover the CTP’s expiry.',
+    'Renew it, or choose a nearer expiry.',
+  ),
+  'meter/self-witnessed': refused('The meter witnessed itself.', 'Ask another meter to witness.'),
+  'meter/witness-untrusted': refused(
+    'The witness’s manufacturer is not trusted by this market.',
+    'Use a meter of a trusted manufacturer as witness.',
+  ),
+  'meter/witness-expired': refused(
+    'The witness’s own certificate ends before the CTP does.',
+    'Ask a witness with a longer certificate.',
+  ),
+  'ctp/expiry-too-near': refused(
+    'The expiry is too near.',
+    'Choose a later one, for example --expiry 15m.',
+  ),
+  'ctp/expiry-too-far': refused(
+    'The expiry is further away than the market’s longest life.',
+    'Choose a nearer one.',
+  ),
+  'offer/unknown': unknown('There is no such offer.', 'List what is for sale: spb offers.'),
+  'offer/closed': refused('The offer is closed or over.', 'List what is for sale: spb offers.'),
+  'offer/wrong-producer': refused(
+    'The offer belongs to another producer.',
+    'Name the producer who made the offer.',
+  ),
+  'offer/wrong-price': refused(
+    'The amount is not the offer’s price for this energy.',
+    'Pay exactly floor(price × energy / 1000), or more if it is negotiable.',
+  ),
+  'offer/sold-out': refused(
+    'The offer has less energy left.',
+    'Buy less, or from another offer: spb offers.',
+  ),
+  'offer/not-accepted': refused(
+    'A CTP without an offer needs the producer’s Accept.',
+    'Negotiate first, or name an offer.',
+  ),
+  'ctp/nonce-reused': refused(
+    'Another CTP has this nonce already.',
+    'Take the account’s next nonce: spb account show.',
+  ),
+  'ctp/nonce-skipped': refusedForNow(
+    'A CTP of a lower nonce is missing.',
+    'Send the CTP of the account’s next nonce first.',
+  ),
+  'ctp/nonce-window': refusedForNow(
+    'An older CTP of the account is still live and would fall out of its nonce window.',
+    'Wait until it settles or frees itself.',
+  ),
+  'ctp/nonce-closed': refused(
+    'This nonce is closed by a void certificate or a settlement.',
+    'Take the account’s next nonce.',
+  ),
+  'ctp/too-many-live': refusedForNow(
+    'The account has too many live CTPs.',
+    'Wait until some settle or free themselves.',
+  ),
+  'ctp/insufficient-balance': refused(
+    'The account’s free balance is too small.',
+    'Deposit more, or wait until holds are free: spb account show.',
+  ),
+  'ctp/unknown': unknown('There is no such CTP.', 'List yours: spb trades.'),
+  'ctp/not-stuck': refusedForNow(
+    'A CTP of this nonce could still become live.',
+    'Wait until it is past expiry and grace.',
+  ),
+
+  // ERC
+  'erc/unknown-ctp': unknown('No certified CTP has this id.', 'Check the id: spb trades.'),
+  'erc/zero': refused('The receipt is of no energy.', 'Send a receipt when energy came.'),
+  'erc/wrong-key': refused(
+    'The receipt is not signed by the meter key of its CTP.',
+    'Let the meter that was bound to the CTP sign it.',
+  ),
+  'erc/late': refused(
+    'The receipt came after expiry and grace: the money is free again.',
+    'Nothing can be done for this trade.',
+  ),
+  'erc/lower': refused(
+    'A receipt of as much or more energy is known already.',
+    'Receipts are cumulative: send the whole energy so far.',
+  ),
+  'erc/repeated': refused('This receipt is known already.', 'Nothing to do: it counts once.'),
+  'erc/closed': refused('The CTP is settled, declined or expired.', 'See spb trade.'),
+} as const satisfies Record<string, ErrorRow>
