@@ -24,7 +24,7 @@ const statusGauges: Record<string, [help: string, read: (s: NodeStatus) => numbe
 }
 
 /** Counters that the node itself keeps. */
-const totalCounters: Record<string, [help: string, read: (t: NodeTotals) => number | undefined]> = {
+const totalCounters: Record<string, [help: string, read: (t: NodeTotals) => number]> = {
   ctps_total: ['CTPs taken in.', (t) => t.ctps],
   ctps_refused_total: ['CTPs refused.', (t) => t.refused],
   ctps_settled_total: ['CTPs settled.', (t) => t.settled],
@@ -62,7 +62,9 @@ function registerNode(series: Registry, node: NodeService): void {
       registers,
       collect() {
         const value = read(node.status())
-        if (value !== undefined) this.set(value)
+        // A zero would say that there is a block 0.
+        if (value === undefined) this.remove()
+        else this.set(value)
       },
     })
   }
@@ -73,7 +75,7 @@ function registerNode(series: Registry, node: NodeService): void {
       registers,
       collect() {
         this.reset()
-        this.inc(read(node.totals()) ?? 0)
+        this.inc(read(node.totals()))
       },
     })
   }

@@ -16,7 +16,7 @@ import { formatAmount, formatEnergy, formatExactAmount } from '../formatUnits.ts
 import { chooseMeterName, openMeter } from '../meterFolder.ts'
 import { type NodeAccess, openNode, readChainTime, requireMarket } from '../nodeAccess.ts'
 import { addPasswordOption, type PasswordOptions } from '../password.ts'
-import { parseOfferId } from '../tradeWords.ts'
+import { parseOfferId } from '../parseKeys.ts'
 
 type CtpOptions = PasswordOptions & {
   offer?: string

@@ -12,7 +12,7 @@ import { formatTime } from '../formatTime.ts'
 import { formatAmount, formatEnergy } from '../formatUnits.ts'
 import { chooseMeterName, openMeter, readMeters } from '../meterFolder.ts'
 import { openNode } from '../nodeAccess.ts'
-import { parseCtpKey } from '../tradeWords.ts'
+import { parseCtpKey } from '../parseKeys.ts'
 
 type ErcOptions = { meter?: string }
 

@@ -8,7 +8,7 @@ import { actionOf, addExamples, type Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
 import { openMarketClient, openNode, waitUntilCounted } from '../nodeAccess.ts'
 import { addPasswordOption, type PasswordOptions } from '../password.ts'
-import { parseOfferId } from '../tradeWords.ts'
+import { parseOfferId } from '../parseKeys.ts'
 import { describeTransaction } from '../transaction.ts'
 
 async function takeBack(call: Call<PasswordOptions>, id: string): Promise<CommandResult> {

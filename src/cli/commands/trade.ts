@@ -6,7 +6,7 @@ import type { CommandResult } from '../commandResult.ts'
 import { formatFacts } from '../formatTable.ts'
 import { openNode } from '../nodeAccess.ts'
 import { explainTrade, listTradeFacts, paintState } from '../trade/describeTrade.ts'
-import { parseCtpKey } from '../tradeWords.ts'
+import { parseCtpKey } from '../parseKeys.ts'
 
 async function showTrade(call: Call<object>, text: string): Promise<CommandResult> {
   const key = parseCtpKey(text)
