@@ -10,7 +10,7 @@ import {
   signedErcCodec,
   voidCertificateCodec,
 } from '../protocol/messageCodecs.ts'
-import { decodeSignedErc } from '../protocol/receipt.ts'
+import { decodeSignedErc } from '../protocol/signedErc.ts'
 import {
   accountViewCodec,
   ctpDossierCodec,

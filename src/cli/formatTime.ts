@@ -20,14 +20,13 @@ const twoDigits = (value: number): string => String(value).padStart(2, '0')
 export function formatTime(timeSeconds: number, nowMs: number): string {
   const time = new Date(timeSeconds * 1000)
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(twoDigits).join(':')
+  const date = [time.getFullYear(), time.getMonth() + 1, time.getDate()].map(twoDigits).join('-')
   const isToday = time.toDateString() === new Date(nowMs).toDateString()
-  const date = `${time.getFullYear()}-${twoDigits(time.getMonth() + 1)}-${twoDigits(time.getDate())}`
+  return `${isToday ? '' : `${date} `}${clock} (${formatDistance(timeSeconds, nowMs)})`
+}
+
+function formatDistance(timeSeconds: number, nowMs: number): string {
   const distance = timeSeconds - Math.floor(nowMs / 1000)
-  const relative =
-    distance === 0
-      ? 'now'
-      : distance > 0
-        ? `in ${formatSpan(distance)}`
-        : `${formatSpan(distance)} ago`
-  return `${isToday ? '' : `${date} `}${clock} (${relative})`
+  if (distance === 0) return 'now'
+  return distance > 0 ? `in ${formatSpan(distance)}` : `${formatSpan(distance)} ago`
 }

@@ -9,4 +9,6 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
-process.exitCode = await runProgram(processCli(), process.argv.slice(2))
+const exitCode = await runProgram(processCli(), process.argv.slice(2))
+// A command may have set a code of its own.
+if (exitCode !== 0) process.exitCode = exitCode

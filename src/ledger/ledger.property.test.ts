@@ -17,7 +17,7 @@ import { type Seconds, wei } from '../protocol/units.ts'
 import { isUsedOnChain } from './accountBook.ts'
 import type { SettledTrade } from './chainUpdates.ts'
 import { type LedgerState, stateDigestOf } from './ledgerState.ts'
-import { listCtps, viewAccount } from './queries.ts'
+import { listCtps, viewAccount } from './ledgerViews.ts'
 import { ctpRowOf, listSettleable } from './receipts.ts'
 import { SparseTree } from './sparseTree.ts'
 

@@ -1,4 +1,4 @@
-import { type SignedErc, verifyErc } from '../protocol/receipt.ts'
+import { type SignedErc, verifyErc } from '../protocol/signedErc.ts'
 import { assert, SpbError } from '../protocol/spbError.ts'
 import { buckets } from './buckets.ts'
 import {

@@ -3,7 +3,7 @@ import { type Bytes32, zeroBytes32 } from '../protocol/bytes.ts'
 import { ByteWriter } from '../protocol/byteWriter.ts'
 import type { MemberSignature } from '../protocol/committee.ts'
 import type { Vote } from '../protocol/holdCertificate.ts'
-import type { SignedErc } from '../protocol/receipt.ts'
+import type { SignedErc } from '../protocol/signedErc.ts'
 import { seconds, wh } from '../protocol/units.ts'
 
 /** What this member signed at, or knows of, one nonce of an account. */

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { type MeterMemory, openMeterMemory } from '../adapters/meter/memoryMeterStorage.ts'
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import { ctpIdOf, digestOf } from '../protocol/digest.ts'
-import { type SignedErc, verifyErc } from '../protocol/receipt.ts'
+import { type SignedErc, verifyErc } from '../protocol/signedErc.ts'
 import { wh } from '../protocol/units.ts'
 import {
   consumer,

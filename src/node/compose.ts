@@ -33,6 +33,7 @@ export type NodeOptions = {
   waitingRequests?: number
 }
 
+/** The world outside a node; the clock is the computer’s where left out. */
 export type NodeAdapters = {
   store: Store
   chain: Chain
@@ -40,6 +41,7 @@ export type NodeAdapters = {
   clock?: Clock
 }
 
+/** A node at work. */
 export type RunningNode = {
   service: NodeService
   /** Looks at the chain now. */

@@ -1,7 +1,7 @@
 import { idKey } from '../ledger/keys.ts'
 import type { LedgerState } from '../ledger/ledgerState.ts'
 import { stateDigestOf } from '../ledger/ledgerState.ts'
-import { listCtps, listOffers, viewAccount, viewDossier } from '../ledger/queries.ts'
+import { listCtps, listOffers, viewAccount, viewDossier } from '../ledger/ledgerViews.ts'
 import { bytesToHex } from '../protocol/bytes.ts'
 import { quorumOf } from '../protocol/committee.ts'
 import type { VoidCertificate } from '../protocol/holdCertificate.ts'

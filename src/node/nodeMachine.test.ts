@@ -16,7 +16,7 @@ import {
   testMarket,
 } from '../../test/support/tradeFixture.ts'
 import { stateDigestOf } from '../ledger/ledgerState.ts'
-import { viewAccount, viewDossier } from '../ledger/queries.ts'
+import { viewAccount, viewDossier } from '../ledger/ledgerViews.ts'
 import { type Address, bytesToHex, hexToBytes } from '../protocol/bytes.ts'
 import { verifyHoldCertificate } from '../protocol/holdCertificate.ts'
 import { itemsHashOf, unpackBatch } from '../protocol/settlementBatch.ts'

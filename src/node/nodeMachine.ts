@@ -7,50 +7,27 @@ import {
   rollBack,
 } from '../ledger/chainUpdates.ts'
 import type { LedgerState } from '../ledger/ledgerState.ts'
-import { viewCtp, viewOfferById } from '../ledger/queries.ts'
+import { viewCtp, viewOfferById } from '../ledger/ledgerViews.ts'
 import { takeReceipt } from '../ledger/receipts.ts'
 import { applyVoid, certify, numberOf, recordVoidVote, recordVote } from '../ledger/voting.ts'
-import type { SettleCall, TransactionOutcome } from '../ports/chain.ts'
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import { quorumOf } from '../protocol/committee.ts'
 import { identifyCtp, type SignedCtp, type VerifiedCtp } from '../protocol/ctpSubmission.ts'
 import type { VoidCertificate } from '../protocol/holdCertificate.ts'
 import { limits } from '../protocol/limits.ts'
 import { buildMerkleTree } from '../protocol/merkle.ts'
-import type { SignedErc } from '../protocol/receipt.ts'
 import { addressOf, signMessage } from '../protocol/signature.ts'
+import type { SignedErc } from '../protocol/signedErc.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { wh } from '../protocol/units.ts'
-import type { CtpView, ErcView, NodeEvent } from '../protocol/views.ts'
+import type { ErcView } from '../protocol/views.ts'
 import { CertificateAssembler } from './certificateAssembler.ts'
+import type { NodeEffect, NodeInput, Reply } from './nodeEffect.ts'
 import { emptyTotals, type NodeCounts } from './nodeTotals.ts'
 import { SettlementLoop, type SettlementOptions } from './settlementLoop.ts'
 import { VotingGate } from './votingGate.ts'
 
-/** What happens to a node, in an order that decides everything it does. */
-export type NodeInput =
-  | { kind: 'ctp'; request: number; verified: VerifiedCtp }
-  | { kind: 'receipt'; request: number; signed: SignedErc }
-  | { kind: 'void'; request: number; shown: SignedCtp }
-  | { kind: 'chain'; update: ChainUpdate }
-  | { kind: 'reorganised' }
-  | { kind: 'chainFailed'; error: SpbError }
-  | { kind: 'settlementSent'; transactionHash: Bytes32 }
-  | { kind: 'settlementFailed'; error: SpbError }
-  | { kind: 'settlementOutcome'; outcome: TransactionOutcome }
-  | { kind: 'tick'; nowMs: number }
-
-export type Reply = CtpView | ErcView | VoidCertificate
-
-/** What a node wants done; released only after its store is synced. */
-export type NodeEffect =
-  | { kind: 'reply'; request: number; reply: Reply }
-  | { kind: 'refuse'; request: number; error: SpbError }
-  | { kind: 'event'; event: NodeEvent }
-  | { kind: 'settle'; call: SettleCall }
-  | { kind: 'checkSettlement'; transactionHash: Bytes32 }
-  | { kind: 'log'; level: 'info' | 'warn' | 'error'; message: string; meta: object }
-
+/** What a machine needs to know besides the ledger. */
 export type NodeMachineOptions = {
   memberKey: Uint8Array
   settlement: SettlementOptions

@@ -8,8 +8,10 @@ import type { CtpSubmission } from '../protocol/ctpSubmission.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import type { NodeEvent } from '../protocol/views.ts'
 import { followChain } from './chainFollower.ts'
-import type { NodeEffect, NodeInput, NodeMachine, Reply } from './nodeMachine.ts'
+import type { NodeEffect, NodeInput, Reply } from './nodeEffect.ts'
+import type { NodeMachine } from './nodeMachine.ts'
 
+/** How patient and how crowded a running node may be. */
 export type NodeRuntimeOptions = {
   confirmations: number
   /** Pause between looks at the chain; 0: only when `pollChain` is called. */
@@ -20,6 +22,7 @@ export type NodeRuntimeOptions = {
   inputsPerStep: number
 }
 
+/** What a runtime drives, and through which ports. */
 export type NodeParts = {
   machine: NodeMachine
   state: LedgerState

@@ -1,7 +1,7 @@
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import type { CtpSubmission, SignedCtp } from '../protocol/ctpSubmission.ts'
 import type { VoidCertificate } from '../protocol/holdCertificate.ts'
-import type { SignedErc } from '../protocol/receipt.ts'
+import type { SignedErc } from '../protocol/signedErc.ts'
 import type {
   AccountView,
   CtpDossier,

@@ -7,7 +7,7 @@ import { type Address, type Bytes32, bytesToHex } from '../protocol/bytes.ts'
 import { type MemberSignature, packSignatures, quorumOf } from '../protocol/committee.ts'
 import { itemsHashOf, packBatch } from '../protocol/settlementBatch.ts'
 import { addressOf, signMessage } from '../protocol/signature.ts'
-import type { NodeEffect } from './nodeMachine.ts'
+import type { NodeEffect } from './nodeEffect.ts'
 
 /** When a batch goes out: as soon as it is this large, or its oldest trade this old. */
 export type SettlementOptions = {

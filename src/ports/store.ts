@@ -22,10 +22,13 @@ export type Store = {
   close(): void
 }
 
+/** One key's new value. */
 export type Change =
   | { bucket: number; key: Uint8Array; value: Uint8Array }
   /** `value: undefined` deletes the key; deleting an absent key is no error. */
   | { bucket: number; key: Uint8Array; value: undefined }
 
+/** A key and its value. */
 export type Entry = { key: Uint8Array; value: Uint8Array }
+/** Keys from `from`, included, to `to`, excluded; from the last to the first if reversed. */
 export type KeyRange = { from?: Uint8Array; to?: Uint8Array; isReversed?: boolean }

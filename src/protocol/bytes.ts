@@ -7,7 +7,9 @@ export type Bytes32 = Hex
 /** An EIP-2098 compact signature: r, then yParity in the top bit of s. 64 bytes. */
 export type Signature = Hex
 
+/** Nobody's address. */
 export const zeroAddress: Address = `0x${'00'.repeat(20)}`
+/** 32 zero bytes. */
 export const zeroBytes32: Bytes32 = `0x${'00'.repeat(32)}`
 
 /** Character codes of each byte's two digits, the first in the low half. */

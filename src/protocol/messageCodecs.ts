@@ -23,7 +23,7 @@ import {
 import { limits } from './limits.ts'
 import { type FieldType, fieldsOf, type MessageName, type Messages } from './messages.ts'
 import { decodeMeterEvidence, encodeMeterEvidence, type MeterEvidence } from './meterEvidence.ts'
-import { decodeSignedErc, encodeSignedErc, type SignedErc } from './receipt.ts'
+import { decodeSignedErc, encodeSignedErc, type SignedErc } from './signedErc.ts'
 
 const schemaOfType: Record<FieldType, JsonSchema> = {
   address: hexCodec(20).schema,

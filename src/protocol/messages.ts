@@ -62,8 +62,10 @@ export type Messages = {
   MeterCertificate: MeterCertificate
   CoE: Coe
 }
+/** The EIP-712 name of a message. */
 export type MessageName = keyof Messages
 
+/** The Solidity types of message fields. */
 export type FieldType =
   | 'address'
   | 'bytes'
@@ -73,6 +75,7 @@ export type FieldType =
   | 'uint40'
   | 'uint64'
   | 'uint96'
+/** A field's name and type. */
 export type Field = readonly [name: string, type: FieldType]
 
 /** Fields of each message in signing order: digests, codecs and API schemas all read this table. */

@@ -9,6 +9,7 @@ export type Wh = Branded<number, 'Wh'>
 /** Unix time in whole seconds, 0 to 2^40 - 1. */
 export type Seconds = Branded<number, 'Seconds'>
 
+/** Largest values of the fields that carry units. */
 export const maxUint32 = 2 ** 32 - 1
 export const maxUint40 = 2 ** 40 - 1
 export const maxUint96 = 2n ** 96n - 1n

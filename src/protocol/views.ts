@@ -2,7 +2,7 @@ import type { Address, Bytes32, Hex, Signature } from './bytes.ts'
 import type { HoldCertificate } from './holdCertificate.ts'
 import type { Ctp } from './messages.ts'
 import type { MeterEvidence } from './meterEvidence.ts'
-import type { SignedErc } from './receipt.ts'
+import type { SignedErc } from './signedErc.ts'
 import type { SparseProof } from './sparseProof.ts'
 import type { Seconds, Wei, Wh } from './units.ts'
 

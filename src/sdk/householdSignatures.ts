@@ -2,8 +2,8 @@ import type { Bytes32, Signature } from '../protocol/bytes.ts'
 import type { SignedCtp } from '../protocol/ctpSubmission.ts'
 import type { Market } from '../protocol/digest.ts'
 import type { Ctp, Erc } from '../protocol/messages.ts'
-import type { SignedErc } from '../protocol/receipt.ts'
 import { signMessage } from '../protocol/signature.ts'
+import type { SignedErc } from '../protocol/signedErc.ts'
 
 /**
  * Signs a CTP as its consumer, with a private key of 32 bytes. Never sign two at one nonce:

@@ -8,7 +8,7 @@ import {
   signedErcCodec,
   voidCertificateCodec,
 } from '../protocol/messageCodecs.ts'
-import type { SignedErc } from '../protocol/receipt.ts'
+import type { SignedErc } from '../protocol/signedErc.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import {
   accountViewCodec,

@@ -23,7 +23,7 @@ import {
   encodeSignedCoe,
   type MeterEvidence,
 } from '../../src/protocol/meterEvidence.ts'
-import { decodeSignedErc, encodeSignedErc } from '../../src/protocol/receipt.ts'
+import { decodeSignedErc, encodeSignedErc } from '../../src/protocol/signedErc.ts'
 import { decodeSparseProof, type SparseProof } from '../../src/protocol/sparseProof.ts'
 import { maxUint32 } from '../../src/protocol/units.ts'
 import {

@@ -1,12 +1,8 @@
 import { createMemoryStore } from '../../src/adapters/storage/memoryStore.ts'
 import type { ChainUpdate } from '../../src/ledger/chainUpdates.ts'
 import { type LedgerState, openLedgerState } from '../../src/ledger/ledgerState.ts'
-import {
-  type NodeEffect,
-  type NodeInput,
-  NodeMachine,
-  type Reply,
-} from '../../src/node/nodeMachine.ts'
+import type { NodeEffect, NodeInput, Reply } from '../../src/node/nodeEffect.ts'
+import { NodeMachine } from '../../src/node/nodeMachine.ts'
 import type { AccountState, BlockRef, ChainEvent } from '../../src/ports/chain.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { type Address, bytesToHex, zeroAddress, zeroBytes32 } from '../../src/protocol/bytes.ts'
@@ -16,7 +12,7 @@ import {
   verifyCtpSubmission,
 } from '../../src/protocol/ctpSubmission.ts'
 import { keccak256 } from '../../src/protocol/keccak.ts'
-import type { SignedErc } from '../../src/protocol/receipt.ts'
+import type { SignedErc } from '../../src/protocol/signedErc.ts'
 import { SpbError } from '../../src/protocol/spbError.ts'
 import { seconds, wei, wh } from '../../src/protocol/units.ts'
 import type { CtpView } from '../../src/protocol/views.ts'

@@ -6,8 +6,8 @@ import { keccak256 } from '../../src/protocol/keccak.ts'
 import { buildMerkleTree } from '../../src/protocol/merkle.ts'
 import type { Ctp } from '../../src/protocol/messages.ts'
 import type { SignedCoe } from '../../src/protocol/meterEvidence.ts'
-import type { SignedErc } from '../../src/protocol/receipt.ts'
 import { addressOf, signDigest, signMessage } from '../../src/protocol/signature.ts'
+import type { SignedErc } from '../../src/protocol/signedErc.ts'
 import { seconds, wei, wh } from '../../src/protocol/units.ts'
 
 /** A key pair that depends on a name alone. */

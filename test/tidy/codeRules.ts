@@ -246,7 +246,7 @@ const exportNames: Rule = {
       .filter((file) => isProduct(file) && !isDeclaration(file))
       .filter(({ path }) => !freelyNamed.includes(path))
       .flatMap((file) => {
-        const base = file.path.replace(/^.*\//, '').replace(/\.tsx?$/, '')
+        const base = file.path.replace(/^.*\//, '').replace(/(\.compliance)?\.tsx?$/, '')
         const words = base.split(/(?=[A-Z])/).map(stemOf)
         const names = findExports(file).map(({ name }) => name)
         const holdsWord = (name: string) =>

@@ -72,7 +72,7 @@ contract MarketActors is Signing {
     }
 
     function pass(uint32 duration) external {
-        vm.warp(vm.getBlockTimestamp() + bound(duration, 1, 12 hours));
+        vm.warp(vm.getBlockTimestamp() + bound(duration, 1, 40 hours));
     }
 
     /// @notice Settles new trades and, among them, old ones again.

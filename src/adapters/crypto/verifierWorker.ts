@@ -14,6 +14,7 @@ export type VerifierQuestion = { id: number; submissions: readonly CtpSubmission
 export type VerifierFinding =
   | { ctpId: Bytes32; consumer: Address; voucher: Voucher }
   | { code: ErrorCode; message: string; hint: string; meta: ErrorMeta }
+/** One finding a submission, in order. */
 export type VerifierAnswer = { id: number; findings: VerifierFinding[] }
 
 const market = workerData as Market

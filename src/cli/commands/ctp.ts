@@ -15,8 +15,8 @@ import { formatTime } from '../formatTime.ts'
 import { formatAmount, formatEnergy, formatExactAmount } from '../formatUnits.ts'
 import { chooseMeterName, openMeter } from '../meterFolder.ts'
 import { type NodeAccess, openNode, readChainTime, requireMarket } from '../nodeAccess.ts'
-import { addPasswordOption, type PasswordOptions } from '../password.ts'
 import { parseOfferId } from '../parseKeys.ts'
+import { addPasswordOption, type PasswordOptions } from '../password.ts'
 
 type CtpOptions = PasswordOptions & {
   offer?: string

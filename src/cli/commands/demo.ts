@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { Argument, type Command, InvalidArgumentError } from 'commander'
 import type { ProfileSet } from '../../meter/profiles/profileSet.ts'
 import { readProfiles } from '../../meter/profiles/readProfiles.ts'
@@ -49,8 +50,10 @@ function parseShare(text: string): number {
 }
 
 /** Reads profiles, or simulates homes. Throws what those do. */
-function openProfiles({ profiles, households, days, seed }: TypedOptions): ProfileSet {
-  if (profiles !== undefined) return readProfiles(profiles, { households, days })
+function openProfiles(cli: Cli, { profiles, households, days, seed }: TypedOptions): ProfileSet {
+  if (profiles !== undefined) {
+    return readProfiles(resolve(cli.cwd, profiles), { households, days })
+  }
   if (days === 'all') {
     throw new SpbError('input/option', 'Simulated homes have no last day.', {
       hint: 'Give a number of days, or profiles: --profiles FOLDER --days all',
@@ -75,7 +78,7 @@ async function runOne(
     const isSound = report.etherConserved
     return { json: report, isSound, text: (palette) => formatScene(report, palette) }
   }
-  const profiles = openProfiles(typed)
+  const profiles = openProfiles(cli, typed)
   const progress = startProgress(cli.stderr, profiles.steps)
   try {
     const report = await runNeighbourhood({

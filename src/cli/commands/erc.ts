@@ -81,7 +81,7 @@ async function confirm(
       json: { ...view, receipt: signed, meter: meterName },
       text: (palette) =>
         [
-          `${palette.bold(`CTP ${number}`)}: meter ${meterName} receipts ${formatEnergy(deliveredWh)}.`,
+          `${palette.bold(`CTP ${number}`)}: ${formatEnergy(deliveredWh)} receipted by ${meterName}.`,
           ...explain(view, nowMs),
         ].join('\n'),
     }

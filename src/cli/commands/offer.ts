@@ -7,8 +7,8 @@ import type { Cli } from '../cli.ts'
 import { actionOf, addExamples, type Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
 import { openMarketClient, openNode, waitUntilCounted } from '../nodeAccess.ts'
-import { addPasswordOption, type PasswordOptions } from '../password.ts'
 import { parseOfferId } from '../parseKeys.ts'
+import { addPasswordOption, type PasswordOptions } from '../password.ts'
 import { describeTransaction } from '../transaction.ts'
 
 async function takeBack(call: Call<PasswordOptions>, id: string): Promise<CommandResult> {

@@ -5,8 +5,8 @@ import { actionOf, addExamples, type Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
 import { formatFacts } from '../formatTable.ts'
 import { openNode } from '../nodeAccess.ts'
-import { explainTrade, listTradeFacts, paintState } from '../trade/describeTrade.ts'
 import { parseCtpKey } from '../parseKeys.ts'
+import { explainTrade, listTradeFacts, paintState } from '../trade/describeTrade.ts'
 
 async function showTrade(call: Call<object>, text: string): Promise<CommandResult> {
   const key = parseCtpKey(text)

@@ -89,7 +89,7 @@ export async function proposeAuthority(
   }
 }
 
-/** `spb committee sign`. Throws `signature/invalid`, `certificate/wrong-epoch`, `file/unreadable`. */
+/** `spb committee sign`. Throws `signature/invalid`, `certificate/wrong-epoch`, `file/*`. */
 export async function signProposal(
   call: Call<{ key?: string }>,
   file: string,

@@ -50,12 +50,17 @@ const setupSeconds = 3_600
  * Has a neighbourhood trade from its profiles, with real signatures, nodes and transactions on an
  * embedded chain of its own, and checks every sum at the end. Simulated time; no waiting.
  *
- * Throws `input/option`, what `openDemoWorld` throws, and an abort where the signal says so.
+ * Throws `input/option` for fewer than two homes, what `openDemoWorld` throws, and an abort where the signal says so.
  */
 export async function runNeighbourhood(
   options: NeighbourhoodOptions,
 ): Promise<NeighbourhoodReport> {
   const { profiles, seed, signal } = options
+  if (profiles.households.length < 2) {
+    throw new SpbError('input/option', 'One home has nobody to trade with.', {
+      hint: 'Take two homes or more.',
+    })
+  }
   const startedMs = performance.now()
   const startSeconds = seconds(profiles.startSeconds - setupSeconds)
   const world = await openDemoWorld({ seed, startSeconds, batchAgeMs, signal })

@@ -1,7 +1,6 @@
 import type { ProfileSet } from '../../meter/profiles/profileSet.ts'
 import type { Hex } from '../../protocol/bytes.ts'
 import { limits } from '../../protocol/limits.ts'
-import { SpbError } from '../../protocol/spbError.ts'
 import { type Wei, wei } from '../../protocol/units.ts'
 import { type DemoHome, makeDemoHome, signHomeCall } from './demoHome.ts'
 import type { BlockOutcome, DemoWorld } from './demoWorld.ts'
@@ -47,7 +46,7 @@ function planTreeHeight(surplusWh: readonly number[]): number {
 
 /**
  * Makes homes with profiles, money in their accounts and, where they ever have some to sell, an
- * energy account. Throws `input/option` for fewer than two homes.
+ * energy account.
  */
 export async function openStreet(
   world: DemoWorld,
@@ -56,11 +55,6 @@ export async function openStreet(
 ): Promise<Street> {
   const { households } = profiles
   const { seed } = options
-  if (households.length < 2) {
-    throw new SpbError('input/option', 'One home has nobody to trade with.', {
-      hint: 'Take two homes or more.',
-    })
-  }
   const surpluses = households.map((_, index) => surplusOf(profiles, index))
   const isProducer = surpluses.map((surplus) => surplus.some((energy) => energy >= leastTradeWh))
   const producers = households.map((_, index) => index).filter((index) => isProducer[index])

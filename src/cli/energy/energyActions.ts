@@ -50,7 +50,7 @@ export async function openEnergy(call: Call<OpenOptions>, name: string): Promise
       : await openEnergyAccountWithCertificate(market, certificate)
   const isCounted = await waitUntilCounted(call, access, receipt.blockNumber)
   const how = certificate === undefined ? `${formatAmount(burnWei)} burnt` : 'by certificate'
-  const sentence = `${name}’s energy account is open (${how}). Offer energy: spb energy add ${name} …`
+  const sentence = `${name}’s energy account is open (${how}). Offer some: spb energy add ${name} …`
   return describeTransaction(sentence, receipt, {
     ...(certificate === undefined ? { burnWei } : { authority: certificate.authority }),
     isCounted,

@@ -8,8 +8,8 @@ import {
 } from '../../test/protocol/tradeFixture.ts'
 import { bytesToHex } from './bytes.ts'
 import type { Erc } from './messages.ts'
-import { type SignedErc, verifyErc } from './receipt.ts'
 import { signMessage } from './signature.ts'
+import { type SignedErc, verifyErc } from './signedErc.ts'
 import { maxUint32, seconds, wh } from './units.ts'
 
 const refusal = (code: string) => expect.objectContaining({ name: 'SpbError', code })
