@@ -9,7 +9,7 @@ import { SparseTree } from '../src/ledger/sparseTree.ts'
 import { composeNode } from '../src/node/compose.ts'
 import type { CtpSubmission } from '../src/protocol/ctpSubmission.ts'
 import { keccak256 } from '../src/protocol/keccak.ts'
-import { addressOf } from '../src/protocol/signature.ts'
+
 import type { Bench, Figures } from './report.ts'
 import { benchFacts, benchOptions, createRichChain, makeSubmissions, memberKey } from './world.ts'
 
@@ -140,6 +140,3 @@ export const ledgerBench: Bench = {
     }
   },
 }
-
-/** The member's address, for the chain of the benchmark's world. */
-export const memberAddress = addressOf(memberKey)

@@ -39,7 +39,7 @@ export const benchOptions = {
   pollMs: 0,
 }
 
-/** Submissions of as many accounts, each with a meter, a tree of eight keys and a CoE of its own. */
+/** Submissions of as many accounts, each with a meter, eight keys and a CoE of its own. */
 export function makeSubmissions(count: number): CtpSubmission[] {
   const witnesses = Array.from({ length: 100 }, (_, index) => {
     const key = keyOf(`witness ${index}`)

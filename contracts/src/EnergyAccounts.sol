@@ -43,7 +43,9 @@ library EnergyAccounts {
         uint40 notAfterSeconds,
         bytes calldata signature64
     ) internal {
-        if (!self.isAuthority[authority]) revert UnknownAuthority(authority);
+        if (!self.isAuthority[authority]) {
+            revert UnknownAuthority(authority);
+        }
         if (block.timestamp > notAfterSeconds) revert CertificateExpired(notAfterSeconds);
         bytes32 structHash = Messages.energyAccountCertificate(account, notAfterSeconds);
         bytes32 digest = Messages.digest(separator, structHash);

@@ -9,9 +9,7 @@ interface MarketEvents {
     event Deposited(address indexed account, address indexed from, uint96 amountWei);
 
     /// @notice The total requested is now `requestedWei`, payable from `readyAtSeconds` on.
-    event WithdrawalRequested(
-        address indexed account, uint96 requestedWei, uint40 readyAtSeconds
-    );
+    event WithdrawalRequested(address indexed account, uint96 requestedWei, uint40 readyAtSeconds);
 
     /// @notice Nothing is requested any more.
     event WithdrawalCancelled(address indexed account);

@@ -10,9 +10,8 @@ library Messages {
         "Ctp(address producer,uint64 offerId,uint96 amountWei,uint32 energyWh,uint32 nonce,"
         "uint40 expirySeconds,address meterKey)"
     );
-    bytes32 internal constant SETTLEMENT_TYPEHASH = keccak256(
-        "Settlement(uint32 epoch,uint64 sequence,bytes32 itemsHash,address beneficiary)"
-    );
+    bytes32 internal constant SETTLEMENT_TYPEHASH =
+        keccak256("Settlement(uint32 epoch,uint64 sequence,bytes32 itemsHash,address beneficiary)");
     bytes32 internal constant EPOCH_END_TYPEHASH =
         keccak256("EpochEnd(uint32 epoch,bytes32 votesRoot)");
     bytes32 internal constant GOVERNANCE_TYPEHASH =
@@ -21,9 +20,10 @@ library Messages {
         keccak256("EnergyAccountCertificate(address account,uint40 notAfterSeconds)");
 
     function domainSeparator(uint256 chainId, address market) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(DOMAIN_TYPEHASH, keccak256("SPB"), keccak256("1"), chainId, market)
-        );
+        return
+            keccak256(
+                abi.encode(DOMAIN_TYPEHASH, keccak256("SPB"), keccak256("1"), chainId, market)
+            );
     }
 
     function settlement(uint32 epoch, uint64 sequence, bytes32 itemsHash, address beneficiary)
@@ -31,9 +31,7 @@ library Messages {
         pure
         returns (bytes32)
     {
-        return keccak256(
-            abi.encode(SETTLEMENT_TYPEHASH, epoch, sequence, itemsHash, beneficiary)
-        );
+        return keccak256(abi.encode(SETTLEMENT_TYPEHASH, epoch, sequence, itemsHash, beneficiary));
     }
 
     function epochEnd(uint32 epoch, bytes32 votesRoot) internal pure returns (bytes32) {
@@ -53,9 +51,7 @@ library Messages {
         pure
         returns (bytes32)
     {
-        return keccak256(
-            abi.encode(ENERGY_ACCOUNT_CERTIFICATE_TYPEHASH, account, notAfterSeconds)
-        );
+        return keccak256(abi.encode(ENERGY_ACCOUNT_CERTIFICATE_TYPEHASH, account, notAfterSeconds));
     }
 
     /// @notice What is signed: the struct's hash under the domain of one market on one chain.

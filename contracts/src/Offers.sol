@@ -30,7 +30,9 @@ library Offers {
         uint40 untilSeconds,
         bytes calldata negotiationKey
     ) internal returns (uint64 offerId) {
-        if (!self.hasEnergyAccount[producer]) revert NoEnergyAccount(producer);
+        if (!self.hasEnergyAccount[producer]) {
+            revert NoEnergyAccount(producer);
+        }
         if (energyWh == 0) revert ZeroEnergy();
         if (untilSeconds <= block.timestamp) revert OfferAlreadyOver(untilSeconds);
         if (negotiationKey.length > LONGEST_KEY) {
@@ -40,13 +42,7 @@ library Offers {
         self.offers[offerId] = Offer(producer, energyWh, untilSeconds, true);
         self.accounts[producer] = self.accounts[producer].addEnergy(energyWh);
         emit MarketEvents.OfferAdded(
-            offerId,
-            producer,
-            energyWh,
-            priceWeiPerKwh,
-            isNegotiable,
-            untilSeconds,
-            negotiationKey
+            offerId, producer, energyWh, priceWeiPerKwh, isNegotiable, untilSeconds, negotiationKey
         );
     }
 

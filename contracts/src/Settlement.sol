@@ -37,8 +37,7 @@ library Settlement {
 
     uint256 private constant LARGEST_S =
         0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
-    uint256 private constant WINDOW_MASK =
-        0x00ffffffffffffffffffffffff0000000000000000;
+    uint256 private constant WINDOW_MASK = 0x00ffffffffffffffffffffffff0000000000000000;
 
     /// @notice Settles the items that can be settled and skips the others.
     /// @param beneficiary Who gets the fees. Nobody owns the zero address: then none are taken.
@@ -156,10 +155,11 @@ library Settlement {
                 let offset := sub(mload(0x180), and(shr(128, account), 0xffffffff))
                 let bit := shl(offset, 0x10000000000000000)
                 // No signer (some other account was looked up), the producer, too little money.
-                let isUnpayable := or(
-                    or(iszero(returndatasize()), eq(mload(0x00), producer)),
-                    lt(account, payment)
-                )
+                let isUnpayable :=
+                    or(
+                        or(iszero(returndatasize()), eq(mload(0x00), producer)),
+                        lt(account, payment)
+                    )
                 if or(isUnpayable, or(and(account, bit), gt(offset, 63))) {
                     // A nonce below the window, at a negative offset, counts as used. One above
                     // is no reason to skip the item: it becomes the window's last.

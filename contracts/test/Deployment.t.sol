@@ -100,11 +100,7 @@ contract DeploymentTest is MarketFixture {
         bytes memory code = usualCode(defaultOptions());
         bytes32 salt = keccak256("salt");
         address expected = address(
-            uint160(
-                uint256(
-                    keccak256(abi.encodePacked(hex"ff", factory, salt, keccak256(code)))
-                )
-            )
+            uint160(uint256(keccak256(abi.encodePacked(hex"ff", factory, salt, keccak256(code)))))
         );
         vm.expectEmit(address(factory));
         emit MarketFactory.Deployed(expected);

@@ -211,9 +211,7 @@ contract EnergyTest is MarketFixture {
     function test_offer_withdrawnByAnother_refused() public {
         openAs(producer);
         offerAs(producer, 5000);
-        vm.expectRevert(
-            abi.encodeWithSelector(NotOfferProducer.selector, uint64(1), producer)
-        );
+        vm.expectRevert(abi.encodeWithSelector(NotOfferProducer.selector, uint64(1), producer));
         market.withdrawOffer(1);
         vm.expectRevert(abi.encodeWithSelector(OfferNotOpen.selector, uint64(2)));
         market.withdrawOffer(2);

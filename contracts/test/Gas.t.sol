@@ -52,7 +52,9 @@ contract GasTest is MarketFixture {
 
     function test_bytecode_sizes() public {
         vm.snapshotValue("size", "Market, runtime", address(market).code.length);
-        vm.snapshotValue("size", "Market, creation", vm.getCode("contracts/out/Market.sol/Market.json").length);
+        vm.snapshotValue(
+            "size", "Market, creation", vm.getCode("contracts/out/Market.sol/Market.json").length
+        );
         vm.snapshotValue("size", "MarketFactory, runtime", address(createFactory()).code.length);
         vm.assertLe(address(market).code.length, 24_576, "EIP-170");
     }
@@ -62,9 +64,8 @@ contract GasTest is MarketFixture {
         uint32 epoch = 1;
         uint64 sequence = 1;
         bytes memory votes = settlementVotes(epoch, sequence, beneficiary, items);
-        bytes memory data = abi.encodeCall(
-            Market.settle, (epoch, sequence, beneficiary, bytes32(0), items, votes)
-        );
+        bytes memory data =
+            abi.encodeCall(Market.settle, (epoch, sequence, beneficiary, bytes32(0), items, votes));
         vm.snapshotValue(
             "calldata",
             string.concat(vm.toString(items.length / 141), " trades, bytes"),

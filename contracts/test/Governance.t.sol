@@ -71,7 +71,9 @@ contract GovernanceTest is MarketFixture {
             abi.encodeCall(Market.governance, (1, 0, "", ""))
         ];
         for (uint256 i = 0; i < calls.length; i++) {
-            expectRefused(abi.encodeWithSelector(UngovernedCall.selector, bytes4(calls[i])), calls[i]);
+            expectRefused(
+                abi.encodeWithSelector(UngovernedCall.selector, bytes4(calls[i])), calls[i]
+            );
         }
     }
 
@@ -144,8 +146,7 @@ contract GovernanceTest is MarketFixture {
         bytes memory items = packItem(separator, usualTrade(0, 10_000));
         bytes memory votes = settlementVotes(1, 1, beneficiary, items);
         openNext();
-        bytes memory reason =
-            abi.encodeWithSelector(EpochNotCurrent.selector, uint32(1), uint32(2));
+        bytes memory reason = abi.encodeWithSelector(EpochNotCurrent.selector, uint32(1), uint32(2));
         vm.expectRevert(reason);
         market.settle(1, 1, beneficiary, 0, items, votes);
         bytes memory call = abi.encodeCall(Market.setAuthority, (consumer, true));

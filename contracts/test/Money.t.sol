@@ -154,9 +154,7 @@ contract MoneyTest is MarketFixture {
         withdrawAs(consumer);
         vm.assertEq(consumer.balance, 60, "paid");
         vm.assertEq(balanceOf(consumer), 40, "left");
-        vm.expectRevert(
-            abi.encodeWithSelector(NothingToWithdraw.selector, uint96(0), uint256(40))
-        );
+        vm.expectRevert(abi.encodeWithSelector(NothingToWithdraw.selector, uint96(0), uint256(40)));
         withdrawAs(consumer);
     }
 
@@ -172,9 +170,7 @@ contract MoneyTest is MarketFixture {
     function test_withdraw_fromAnEmptyAccount_refused() public {
         requestAs(consumer, 60);
         vm.warp(START + DELAY);
-        vm.expectRevert(
-            abi.encodeWithSelector(NothingToWithdraw.selector, uint96(60), uint256(0))
-        );
+        vm.expectRevert(abi.encodeWithSelector(NothingToWithdraw.selector, uint96(60), uint256(0)));
         withdrawAs(consumer);
     }
 

@@ -80,9 +80,8 @@ contract NonceWindowTest is MarketFixture {
         model.fund(consumer, 1 ether);
         uint256 reach = 2 << (seed % 31);
         for (uint256 i = 0; i < 12; i++) {
-            Trade memory trade = usualTrade(
-                uint32(uint256(keccak256(abi.encode(seed, i))) % reach), AMOUNT
-            );
+            Trade memory trade =
+                usualTrade(uint32(uint256(keccak256(abi.encode(seed, i))) % reach), AMOUNT);
             bool isExpected = model.settle(trade, consumer, beneficiary);
             vm.assertTrue(settleOne(trade) == isExpected, "settled");
         }

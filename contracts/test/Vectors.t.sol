@@ -179,7 +179,11 @@ contract VectorsTest is MarketFixture {
         return vm.parseJsonAddress(json, string.concat(entry, field));
     }
 
-    function readBytes(string memory entry, string memory field) private view returns (bytes memory) {
+    function readBytes(string memory entry, string memory field)
+        private
+        view
+        returns (bytes memory)
+    {
         return vm.parseJsonBytes(json, string.concat(entry, field));
     }
 

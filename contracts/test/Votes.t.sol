@@ -140,9 +140,7 @@ contract VotesTest is MarketFixture {
     function test_votes_forAnotherEpoch_refused() public {
         bytes memory votes = bytes.concat(voteOf(0), voteOf(1), voteOf(2));
         for (uint32 epoch = 0; epoch < 3; epoch += 2) {
-            vm.expectRevert(
-                abi.encodeWithSelector(EpochNotCurrent.selector, epoch, uint32(1))
-            );
+            vm.expectRevert(abi.encodeWithSelector(EpochNotCurrent.selector, epoch, uint32(1)));
             market.settle(epoch, 1, beneficiary, 0, items, votes);
         }
     }

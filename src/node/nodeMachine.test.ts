@@ -456,7 +456,7 @@ describe('restart and reorganisation', () => {
     expect(again.state.nextNumber).toBe(2)
   })
 
-  it('P5: takes a settlement back when its block is reorganised away, and settles it once more', () => {
+  it('P5: takes a settlement back when its block is reorganised away, and settles it again', () => {
     const world = openWorld()
     const submission = submissionOf()
     const { ctpId } = world.submit(submission) as CtpView

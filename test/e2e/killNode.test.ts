@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { mineAt, setBalance } from '../../src/adapters/chain/anvilControl.ts'
-import { createEthereumChain } from '../../src/adapters/chain/ethereumChain.ts'
+import { createEthereumChain, type EthereumChain } from '../../src/adapters/chain/ethereumChain.ts'
 import { findFreePort } from '../../src/adapters/chain/freePort.ts'
 import { openMarket } from '../../src/adapters/chain/openMarket.ts'
-import { type Address, bytesToHex } from '../../src/protocol/bytes.ts'
+import { type Address, type Bytes32, bytesToHex } from '../../src/protocol/bytes.ts'
 import type { Market } from '../../src/protocol/digest.ts'
 import { SpbError } from '../../src/protocol/spbError.ts'
 import { seconds, wei } from '../../src/protocol/units.ts'
@@ -34,7 +34,6 @@ const producer = partyOf('kill producer')
 const depositWei = 10n ** 18n
 const amountWei = 10n ** 12n
 const running = new Set<ChildProcess>()
-/** Groups whose anvil may be left over when the node is killed; ended at the end by `up`. */
 let port = 0
 
 afterAll(async () => {
@@ -94,7 +93,7 @@ async function until(what: string, isTrue: () => Promise<boolean>): Promise<void
 }
 
 /** What households were told: it must be true for ever. */
-type Told = { ctps: Map<string, CtpView>; receipted: Set<string> }
+type Told = { ctps: Map<Bytes32, CtpView>; receipted: Set<Bytes32> }
 
 /** One household: buys again and again; has every second CTP receipted; a dead node is awaited. */
 async function live(
@@ -138,80 +137,106 @@ async function insist<Answer>(isOver: () => boolean, ask: () => Promise<Answer>)
   }
 }
 
+/** All that the test's steps share. */
+type Scene = {
+  market: Market
+  anvil: { port: number }
+  client: NodeClient
+  chain: EthereumChain
+  told: Told
+}
+
+async function openScene(): Promise<Scene> {
+  const { url, rpcUrl, market: address, chainId } = endpoint()
+  const market = { chainId, address }
+  const anvil = { port: Number(new URL(rpcUrl).port) }
+  const client = createNodeClient({ url, timeoutMs: 3_000 })
+  const facts = await openMarket({ url: rpcUrl, address })
+  const senderKey = bytesToHex(partyOf('reader').key)
+  const chain = createEthereumChain({ url: rpcUrl, market: facts, senderKey })
+  for (const { address: account, key } of consumers) {
+    await setBalance(anvil, account, 2n * depositWei)
+    const household = { url: rpcUrl, market, privateKey: bytesToHex(key) }
+    await deposit(createMarketClient(household), wei(depositWei))
+  }
+  await until('the node knows the deposits', async () => {
+    const views = await listAccounts(client)
+    return views.every(({ balanceWei }) => balanceWei === depositWei)
+  })
+  return { market, anvil, client, chain, told: { ctps: new Map(), receipted: new Set() } }
+}
+
+const listAccounts = (client: NodeClient) =>
+  Promise.all(consumers.map((each) => client.account(each.address)))
+
+/** Households trade while the node is killed and started again, four times. */
+async function tradeThroughKills(first: ChildProcess, scene: Scene): Promise<ChildProcess> {
+  let node = first
+  let isOver = false
+  const now = async () => (await scene.chain.head()).timeSeconds
+  const { market, client, told } = scene
+  const lives = consumers.map((each) => live(each, market, client, told, () => isOver, now))
+  const all = Promise.all(lives)
+  for (const pauseMs of [900, 1_700, 400, 2_300]) {
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    await kill(node)
+    node = await startNode()
+  }
+  const { size } = told.ctps
+  await until('trade goes on', async () => told.ctps.size > size)
+  isOver = true
+  await all
+  return node
+}
+
+/** Every acknowledged CTP is there, as it was acknowledged. */
+async function checkAcknowledged({ told, client }: Scene): Promise<void> {
+  expect(told.ctps.size).toBeGreaterThan(consumers.length)
+  expect(told.receipted.size).toBeGreaterThan(0)
+  for (const view of told.ctps.values()) {
+    const { ctp, number, state, consumer } = await client.ctp(view.ctpId)
+    const { ctp: toldCtp, number: toldNumber, consumer: toldConsumer } = view
+    expect({ ctp, number, consumer }).toEqual({
+      ...{ ctp: toldCtp, number: toldNumber, consumer: toldConsumer },
+    })
+    expect(['held', 'receipted', 'settled']).toContain(state)
+  }
+}
+
+/** The chain itself says that each trade was paid once, and nothing else. */
+async function checkPayments({ chain, client, told }: Scene): Promise<void> {
+  const { number: head } = await chain.head()
+  const settled = (await client.ctps({ state: 'settled', limit: 1_000 })).length
+  const accounts = [...consumers, producer].map((each) => each.address)
+  const states = await chain.accounts(accounts, head)
+  const spent = states.slice(0, -1).map(({ balanceWei }) => depositWei - balanceWei)
+  const earned = states.at(-1)!.balanceWei
+  expect(spent.reduce((sum, each) => sum + each, 0n)).toBe(earned)
+  expect(earned).toBe(BigInt(settled) * amountWei)
+  expect(settled).toBeGreaterThanOrEqual(told.receipted.size)
+  for (const view of await listAccounts(client)) expect(view.freeWei).toBe(view.balanceWei)
+}
+
 describe('a node that is killed', () => {
   it('P4, P5, P8: keeps every acknowledged CTP, pays once, leaves no hold stuck', async () => {
     port = await findFreePort()
-    let node = await startNode()
-    const { url, rpcUrl, market: address, chainId } = endpoint()
-    const market = { chainId, address }
-    const anvil = { port: Number(new URL(rpcUrl).port) }
-    const client = createNodeClient({ url, timeoutMs: 3_000 })
-    const facts = await openMarket({ url: rpcUrl, address })
-    const chain = createEthereumChain({
-      ...{ url: rpcUrl, market: facts, senderKey: bytesToHex(partyOf('reader').key) },
-    })
-    for (const { address: account, key } of consumers) {
-      await setBalance(anvil, account, 2n * depositWei)
-      const household = { url: rpcUrl, market, privateKey: bytesToHex(key) }
-      await deposit(createMarketClient(household), wei(depositWei))
-    }
-    await until('the node knows the deposits', async () => {
-      const views = await Promise.all(consumers.map((each) => client.account(each.address)))
-      return views.every(({ balanceWei }) => balanceWei === depositWei)
-    })
-
-    const told: Told = { ctps: new Map(), receipted: new Set() }
-    let isOver = false
-    const now = async () => (await chain.head()).timeSeconds
-    const lives = consumers.map((each) => live(each, market, client, told, () => isOver, now))
-    const all = Promise.all(lives)
-    for (const pauseMs of [900, 1_700, 400, 2_300]) {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs))
-      await kill(node)
-      node = await startNode()
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
-    isOver = true
-    await all
-    expect(told.ctps.size).toBeGreaterThan(consumers.length)
-    expect(told.receipted.size).toBeGreaterThan(0)
-
-    // Every acknowledged CTP is there, as it was acknowledged.
-    for (const view of told.ctps.values()) {
-      const { ctp, number, state, consumer } = await client.ctp(view.ctpId)
-      expect({ ctp, number, consumer }).toEqual({
-        ctp: view.ctp,
-        number: view.number,
-        consumer: view.consumer,
-      })
-      expect(['held', 'receipted', 'settled']).toContain(state)
-    }
+    const first = await startNode()
+    const scene = await openScene()
+    const { client, told, anvil, chain } = scene
+    const node = await tradeThroughKills(first, scene)
+    await checkAcknowledged(scene)
     await until('everything receipted is settled', async () => {
-      const views = await Promise.all([...told.receipted].map((id) => client.ctp(id as Address)))
+      const views = await Promise.all([...told.receipted].map((id) => client.ctp(id)))
       return views.every(({ state }) => state === 'settled')
     })
-
     // Time passes: what nobody receipted is free again.
-    await mineAt(anvil, seconds((await now()) + 3_600 + 700))
+    await mineAt(anvil, seconds((await chain.head()).timeSeconds + 3_600 + 700))
     await until('all other holds are free', async () => {
-      const views = await Promise.all(consumers.map((each) => client.account(each.address)))
+      const views = await listAccounts(client)
       return views.every(({ heldWei, liveCtps }) => heldWei === 0n && liveCtps === 0)
     })
-
-    // The chain itself says that each trade was paid once, and nothing else.
-    const { number: head } = await chain.head()
-    const settled = (await client.ctps({ state: 'settled', limit: 1_000 })).length
-    const accounts = [...consumers, producer].map((each) => each.address)
-    const states = await chain.accounts(accounts, head)
-    const spent = states.slice(0, -1).map(({ balanceWei }) => depositWei - balanceWei)
-    const earned = states.at(-1)!.balanceWei
-    expect(spent.reduce((sum, each) => sum + each, 0n)).toBe(earned)
-    expect(earned).toBe(BigInt(settled) * amountWei)
-    expect(settled).toBeGreaterThanOrEqual(told.receipted.size)
-    for (const view of await Promise.all(consumers.map((each) => client.account(each.address)))) {
-      expect(view.freeWei).toBe(view.balanceWei)
-    }
+    await checkPayments(scene)
     chain.close()
     await stopGracefully(node)
-  }, 180_000)
+  }, 240_000)
 })

@@ -68,10 +68,7 @@ const suppressions = makeLineRule(
   'no checker is silenced',
   'write the code so that the checker agrees',
   (file) => (isCode(file) || isSolidity(file)) && !isGenerated(file),
-  (line) =>
-    /biome-[i]gnore|@ts-(i[g]nore|n[o]check|e[x]pect-error)|eslint-[d]isable|solhint-[d]isable/.exec(
-      line,
-    )?.[0],
+  (line) => /(biome-[i]g|@ts-(i[g]|n[o]check|e[x]pect)|(es|sol)[l]?(int|hint)-dis)/.exec(line)?.[0],
 )
 
 const soliditySkips = makeLineRule(

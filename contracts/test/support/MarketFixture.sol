@@ -69,9 +69,10 @@ abstract contract MarketFixture is Signing {
     }
 
     function createFactory() internal returns (MarketFactory) {
-        return MarketFactory(
-            createFrom(vm.getCode("contracts/out/MarketFactory.sol/MarketFactory.json"))
-        );
+        return
+            MarketFactory(
+                createFrom(vm.getCode("contracts/out/MarketFactory.sol/MarketFactory.json"))
+            );
     }
 
     function createFrom(bytes memory code) internal returns (address created) {

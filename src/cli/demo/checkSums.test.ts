@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { emptyTotals } from '../../node/nodeTotals.ts'
 import type { AccountState, ChainEvent } from '../../ports/chain.ts'
 import { type Address, zeroAddress, zeroBytes32 } from '../../protocol/bytes.ts'
 import { seconds, wei } from '../../protocol/units.ts'
@@ -32,7 +31,7 @@ const sound: SumsToCheck = {
       ...{ earnedWei: 300n, nodeBalanceWei: 300n, nodeHeldWei: 0n },
     },
   ],
-  totals: { ...emptyTotals(), receiptedWh: 5, paidWei: 300n },
+  totals: { receiptedWh: 5, paidWei: 300n },
   events: [
     moved('Deposited', ash, 1_000n),
     moved('Deposited', birch, 50n),

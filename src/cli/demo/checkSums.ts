@@ -16,7 +16,7 @@ export type CheckedHome = {
 
 export type SumsToCheck = {
   homes: readonly CheckedHome[]
-  totals: NodeTotals
+  totals: Pick<NodeTotals, 'receiptedWh' | 'paidWei'>
   /** All of the market's events. */
   events: readonly ChainEvent[]
   /** All accounts that hold money, as the chain has them. */

@@ -50,7 +50,7 @@ function formatParagraph(heading: string, text: string, palette: Palette): strin
 }
 
 function listNames(names: readonly string[]): string {
-  const shown = names.slice(0, 6).join(', ')
+  const shown = names.slice(0, 6).map(clipName).join(', ')
   return names.length > 6 ? `${shown} and ${names.length - 6} more` : shown
 }
 
@@ -114,7 +114,7 @@ function formatTrades(report: NeighbourhoodReport, palette: Palette): string {
     const { name, nothing, part, freedWei } = producer
     if (nothing + part === 0) return []
     const sent = `sent nothing ${count(nothing, 'time')} and a part ${count(part, 'time')}`
-    return [`* ${name} ${sent}: ${formatEther(freedWei)} ether came free, unpaid.`]
+    return [`* ${clipName(name)} ${sent}: ${formatEther(freedWei)} ether came free, unpaid.`]
   })
   return [formatParagraph('Trades', text, palette), ...failures].join('\n')
 }

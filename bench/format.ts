@@ -1,0 +1,59 @@
+import { type Goal, isMet, type Report } from './report.ts'
+
+/** A figure with as many digits as mean something. */
+export function formatFigure(value: number): string {
+  if (Number.isInteger(value)) return value.toLocaleString('en')
+  const digits = Math.abs(value) >= 1_000 ? 0 : Math.abs(value) >= 10 ? 1 : 2
+  return value.toLocaleString('en', { maximumFractionDigits: digits })
+}
+
+function formatGoal(goal: Goal | undefined): string {
+  if (goal === undefined) return ''
+  return 'most' in goal
+    ? `at most ${formatFigure(goal.most)}`
+    : `at least ${formatFigure(goal.least)}`
+}
+
+function verdictOf(report: Report, name: string): string {
+  const goal = report.goals[name]
+  if (goal === undefined) return ''
+  return isMet(report.figures[name], goal) ? 'met' : '**missed**'
+}
+
+/** A report for the terminal. */
+export function formatReport(report: Report): string {
+  const rows = Object.entries(report.figures).map(([name, value]) => {
+    const goal = formatGoal(report.goals[name])
+    const verdict = verdictOf(report, name).replaceAll('*', '')
+    return `  ${name.padEnd(28)} ${formatFigure(value).padStart(14)}  ${goal} ${verdict}`.trimEnd()
+  })
+  const { machine, versions, commit } = report
+  return [
+    `${report.bench}: ${report.about}`,
+    `  ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, Node ${versions.node}, ${commit}`,
+    ...rows,
+    '',
+  ].join('\n')
+}
+
+/** A report as a section of a Markdown page. */
+export function formatFigures(report: Report): string {
+  const { machine, versions, commit, measuredAt } = report
+  const rows = Object.entries(report.figures).map(
+    ([name, value]) =>
+      `| \`${name}\` | ${formatFigure(value)} | ${formatGoal(report.goals[name])} | ${verdictOf(report, name)} |`,
+  )
+  return [
+    `## ${report.bench}`,
+    '',
+    `${report.about[0]!.toUpperCase()}${report.about.slice(1)}.`,
+    '',
+    `Measured ${measuredAt.slice(0, 10)} at commit ${commit} on ${machine.cores} × ${machine.cpu},`,
+    `${machine.memoryGiB} GiB, ${machine.platform}, Node ${versions.node}.`,
+    '',
+    '| figure | value | goal | |',
+    '| --- | ---: | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n')
+}
