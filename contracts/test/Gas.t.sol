@@ -13,6 +13,9 @@ contract GasTest is MarketFixture {
     uint256 private constant TRANSACTION_GAS = 21_000;
     uint256 private constant GOAL_DISTINCT = 17_500;
     uint256 private constant GOAL_SHARED = 7_500;
+    uint256 private constant GOAL_CALLDATA = 150;
+
+    uint256 private calldataBytes;
 
     function setUp() public override {
         super.setUp();
@@ -29,10 +32,12 @@ contract GasTest is MarketFixture {
             items = bytes.concat(items, packItem(separator, trade));
         }
         uint256 perTrade = measure(items) / TRADES;
+        vm.assertLe(calldataBytes / TRADES, GOAL_CALLDATA, "calldata goal");
         vm.snapshotValue("gas", "settle 100 trades, 200 accounts, a trade", perTrade);
         vm.assertLe(perTrade, GOAL_DISTINCT, "goal");
     }
 
+    /// Five sell to ten; the batch is sorted by producer, as nodes sort it.
     function test_settle_hundredTradesAmongFifteenAccounts_gas() public {
         bytes memory items;
         for (uint256 i = 0; i < TRADES; i++) {
@@ -42,6 +47,17 @@ contract GasTest is MarketFixture {
         uint256 perTrade = measure(items) / TRADES;
         vm.snapshotValue("gas", "settle 100 trades, 15 accounts, a trade", perTrade);
         vm.assertLe(perTrade, GOAL_SHARED, "goal");
+    }
+
+    /// The same trades, but neighbouring items have different producers: nothing is put together.
+    function test_settle_hundredTradesUnsorted_gas() public {
+        bytes memory items;
+        for (uint256 i = 0; i < TRADES; i++) {
+            Trade memory trade = gasTrade(i, 5 + i % 10, i % 5, uint32(i / 10));
+            items = bytes.concat(items, packItem(separator, trade));
+        }
+        uint256 perTrade = measure(items) / TRADES;
+        vm.snapshotValue("gas", "settle 100 trades, 15 accounts, unsorted, a trade", perTrade);
     }
 
     function test_settle_oneTrade_gas() public {
@@ -71,6 +87,7 @@ contract GasTest is MarketFixture {
             string.concat(vm.toString(items.length / 141), " trades, bytes"),
             data.length
         );
+        calldataBytes = data.length;
         vm.recordLogs();
         vm.cool(address(market));
         (bool isDone,) = address(market).call(data);

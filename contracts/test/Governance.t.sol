@@ -146,7 +146,8 @@ contract GovernanceTest is MarketFixture {
         bytes memory items = packItem(separator, usualTrade(0, 10_000));
         bytes memory votes = settlementVotes(1, 1, beneficiary, items);
         openNext();
-        bytes memory reason = abi.encodeWithSelector(EpochNotCurrent.selector, uint32(1), uint32(2));
+        bytes memory reason;
+        reason = abi.encodeWithSelector(EpochNotCurrent.selector, uint32(1), uint32(2));
         vm.expectRevert(reason);
         market.settle(1, 1, beneficiary, 0, items, votes);
         bytes memory call = abi.encodeCall(Market.setAuthority, (consumer, true));

@@ -25,9 +25,9 @@ function decodeEntry(value: unknown): Entry {
 }
 
 function readEntries(path: string): Entry[] {
-  const json = readJsonFile(path)
-  if (json === undefined) return []
   try {
+    const json = readJsonFile(path)
+    if (json === undefined) return []
     const { signed } = decodeObject(json, ['signed'], 'journal')
     return decodeList(signed, mostEntries, 'signed', decodeEntry)
   } catch (cause) {

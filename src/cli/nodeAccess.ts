@@ -1,10 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { bytesToHex } from '../protocol/bytes.ts'
 import type { Market } from '../protocol/digest.ts'
 import { SpbError } from '../protocol/spbError.ts'
-import { createMarketClient, type MarketClient } from '../sdk/marketClient.ts'
 import { createNodeClient, type NodeClient } from '../sdk/nodeClient.ts'
-import type { OpenAccount } from './accountFolder.ts'
 import type { Call } from './commandAction.ts'
 import { type DataFolder, dataFolderOf } from './dataFolder.ts'
 import { readEndpoint } from './endpoint.ts'
@@ -18,7 +15,7 @@ export type NodeAccess = {
   market: Market | undefined
 }
 
-const marketPollMs = 200
+const pollMs = 200
 /** How long a command waits for the node to count what it did on chain. */
 const longestCountMs = 5_000
 
@@ -60,20 +57,6 @@ export function chainUrlOf({ options }: Call<object>, folder: DataFolder): strin
   })
 }
 
-/** An account at the market contract, ready to send transactions. */
-export async function openMarketClient(
-  call: Call<object>,
-  access: NodeAccess,
-  { privateKey }: OpenAccount,
-): Promise<MarketClient> {
-  return createMarketClient({
-    url: chainUrlOf(call, access.folder),
-    market: await requireMarket(access),
-    privateKey: bytesToHex(privateKey),
-    pollingIntervalMs: marketPollMs,
-  })
-}
-
 /**
  * Waits a little until the node has confirmed a block, so that the next command sees what this
  * one did; false where that takes longer, as on a chain with confirmations.
@@ -87,7 +70,7 @@ export async function waitUntilCounted(
   while (cli.nowMs() < endMs) {
     const { confirmed } = await node.status()
     if (confirmed !== undefined && confirmed.number >= blockNumber) return true
-    await delay(marketPollMs)
+    await delay(pollMs)
   }
   return false
 }

@@ -13,7 +13,7 @@ import type { Committee } from '../protocol/committee.ts'
 import type { Market } from '../protocol/digest.ts'
 import { keccak256 } from '../protocol/keccak.ts'
 import { SpbError } from '../protocol/spbError.ts'
-import { maxUint32, type Seconds, seconds, wei } from '../protocol/units.ts'
+import { type Seconds, seconds, wei } from '../protocol/units.ts'
 import { AccountBook } from './accountBook.ts'
 import { buckets } from './buckets.ts'
 import {
@@ -108,7 +108,7 @@ export function openLedgerState(
     market: { chainId: facts.chainId, address: facts.address },
     options,
     live: new Map(),
-    accounts: new AccountBook((account) => listClosedNonces(store, account)),
+    accounts: new AccountBook((account, nonce) => isNonceClosed(store, account, nonce)),
     freeAt: new TimeQueue(),
     full: new Set(),
     partial: new TimeQueue(),
@@ -129,18 +129,12 @@ export function openLedgerState(
 export function reload(state: LedgerState): void {
   const { store } = state
   state.live = new Map()
-  state.accounts = new AccountBook((account) => listClosedNonces(store, account))
+  state.accounts = new AccountBook((account, nonce) => isNonceClosed(store, account, nonce))
   state.freeAt = new TimeQueue()
   state.full = new Set()
   state.partial = new TimeQueue()
   state.promisedWh = new Map()
-  const leaves: [key: Uint8Array, digest: Uint8Array][] = []
-  for (const { key, value } of store.entries(buckets.live)) {
-    const ctp = decodeLiveCtp(bytesToHex(key), value)
-    trackLive(state, ctp)
-    if (ctp.state !== 'proposed') leaves.push([key, stateDigestOf(ctp)])
-  }
-  state.tree = SparseTree.from(leaves)
+  state.tree = SparseTree.from(loadLive(state))
   const [newest] = store.entries(buckets.ctp, { isReversed: true })
   state.nextNumber = newest === undefined ? 1 : Number(new ByteReader(newest.key).uint64()) + 1
   const confirmed = store.get(buckets.meta, metaKey('confirmed'))
@@ -149,13 +143,20 @@ export function reload(state: LedgerState): void {
   state.committee = committee === undefined ? nobody : decodeCommittee(committee)
 }
 
-/** An account's nonces whose hold or void certificate is known. */
-function* listClosedNonces(store: Store, account: Address): IterableIterator<number> {
-  const range = { from: nonceKey(account, 0), to: nonceKey(account, maxUint32) }
-  for (const { key, value } of store.entries(buckets.nonce, range)) {
-    const row = decodeNonceRow(value)
-    if (row.certifiedCtpId === undefined && !row.isVoided) continue
-    yield new ByteReader(key.subarray(20)).uint32()
+/** True where the hold or void certificate of an account's nonce is known. */
+function isNonceClosed(store: Store, account: Address, nonce: number): boolean {
+  const bytes = store.get(buckets.nonce, nonceKey(account, nonce))
+  if (bytes === undefined) return false
+  const row = decodeNonceRow(bytes)
+  return row.certifiedCtpId !== undefined || row.isVoided
+}
+
+/** Tracks the live CTPs of the store, and gives what the tree holds of each. */
+function* loadLive(state: LedgerState): IterableIterator<[key: Uint8Array, digest: Uint8Array]> {
+  for (const { key, value } of state.store.entries(buckets.live)) {
+    const ctp = decodeLiveCtp(bytesToHex(key), value)
+    trackLive(state, ctp)
+    if (ctp.state !== 'proposed') yield [key, stateDigestOf(ctp)]
   }
 }
 

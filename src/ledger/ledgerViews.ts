@@ -46,7 +46,8 @@ function progressOf(state: LedgerState, row: CtpRow): Pick<CtpView, 'state' | 'd
 function viewOfRow(state: LedgerState, row: CtpRow): CtpView {
   const { ctp, ctpId, consumer, consumerSignature, number } = row
   const progress = progressOf(state, row)
-  const settlementBytes = state.store.get(buckets.settlement, idKey(ctpId))
+  const isLive = state.live.has(ctpId)
+  const settlementBytes = isLive ? undefined : state.store.get(buckets.settlement, idKey(ctpId))
   const settlement = settlementBytes && decodeSettlement(settlementBytes)
   const votes = state.store.get(buckets.certificate, idKey(ctpId))
   const certificate = votes && decodeVotes(votes)

@@ -122,7 +122,6 @@ export function certify(
     { bucket: buckets.certificate, key: idKey(ctpId), value: encodeVotes(epoch, votes) },
     { bucket: buckets.nonce, key: nonceKey(consumer, ctp.nonce), value: encodeNonceRow(nonceRow) },
   ])
-  state.accounts.close(consumer, ctp.nonce)
   if (known === undefined) state.nextNumber++
   if (isOver) return
   if (known === undefined) {
@@ -169,5 +168,4 @@ export function applyVoid(state: LedgerState, certificate: VoidCertificate): voi
     { bucket: buckets.nonce, key, value: encodeNonceRow({ ...row, isVoided: true }) },
     { bucket: buckets.voided, key, value: encodeVoidSignatures(epoch, signatures) },
   ])
-  state.accounts.close(account, nonce)
 }

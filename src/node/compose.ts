@@ -1,6 +1,7 @@
 import { eventLoopScheduler, systemClock } from '../adapters/clock/systemClock.ts'
 import { createWorkerVerifier } from '../adapters/crypto/workerVerifier.ts'
 import { type LedgerState, openLedgerState } from '../ledger/ledgerState.ts'
+import { WriteBuffer } from '../ledger/writeBuffer.ts'
 import type { Chain, MarketFacts } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -56,7 +57,7 @@ export async function composeNode(
   adapters: NodeAdapters,
 ): Promise<RunningNode> {
   const { facts, memberKey } = options
-  const state = openLedgerState(adapters.store, facts, {
+  const state = openLedgerState(new WriteBuffer(adapters.store), facts, {
     manufacturers: options.manufacturers,
     liveCtpsPerAccount: limits.nonceWindow,
     liveCtps: options.liveCtps ?? 2_000_000,

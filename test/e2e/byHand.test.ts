@@ -21,6 +21,8 @@ type Outcome = { code: number | null; stdout: string; stderr: string }
 const plainEnv: NodeJS.ProcessEnv = {
   ...process.env,
   ...{ SPB_HOME: data, SPB_PASSWORD: 'correct horse', SPB_ACCOUNT: '', NO_COLOR: '1' },
+  // Many short processes: each would compile the same files.
+  NODE_COMPILE_CACHE: join(folder, 'compiled'),
 }
 
 function start(words: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
@@ -109,6 +111,13 @@ async function pass(seconds: number): Promise<void> {
   await requestAnvil(node.port, 'evm_increaseTime', [seconds])
 }
 
+/** What must be the same after a restart; block time goes on. */
+async function readAll(): Promise<unknown> {
+  const trades = await spb<Json[]>('trades')
+  const lasting = trades.map(({ settlesFromSeconds: _, ...trade }) => trade)
+  return [lasting, ...(await Promise.all([spb('offers'), spb('account show alice')]))]
+}
+
 const stateIs = (state: string) => (trade: Json) => trade.state === state
 
 beforeAll(async () => {
@@ -174,10 +183,8 @@ describe('a market run by hand', { timeout: boundMs }, () => {
   })
 
   it('settles a partial delivery past its expiry', async () => {
-    const [id] = await Promise.all([
-      spb('CTP bob 0.0003 1500 --offer 1 --expiry 60s').then(({ ctpId }) => ctpId),
-    ])
-    const receipt = await spb(`ERC ${id} 900`)
+    const { ctpId } = await spb('CTP bob 0.0003 1500 --offer 1 --expiry 60s')
+    const receipt = await spb(`ERC ${ctpId} 900`)
     expect(receipt).toMatchObject({ ctp: { number: 2, paymentWei: '180000000000000' } })
     expect((await run(['trade', '2'])).stdout).toContain('900 Wh of 1.5 kWh are receipted so far')
     await pass(60 + 35)
@@ -223,22 +230,17 @@ describe('a market run by hand', { timeout: boundMs }, () => {
     )
   })
 
-  it.each<[string, number, string, NodeJS.ProcessEnv?]>([
+  it.concurrent.each<[string, number, string, NodeJS.ProcessEnv?]>([
     ['ctp bob 0.0003 1500', 3, 'account/wrong-password', { SPB_PASSWORD: 'wrong' }],
     ['ctp carol 0.0003 1500', 4, 'account/unknown'],
     ['ctp bob 0.0003 1500 --account bob', 3, 'ctp/self-trade'],
-    ['ctp 0x0000000000000000000000000000000000000009 1 1500', 4, 'offer/unknown'],
+    ['ctp 0x0000000000000000000000000000000000000009 1 1500 --account bob', 4, 'offer/unknown'],
     ['ctp bob 0.003 15000', 3, 'offer/sold-out'],
     ['ctp bob 0.0003 1.5', 2, 'input/energy'],
-    ['ctp bob nothing 1500', 2, 'input/amount'],
     ['ctp bob 0.0003 1500 --expiry 3h', 3, 'ctp/expiry-too-far'],
     ['account new alice', 3, 'account/exists'],
-    ['account new ../alice', 2, 'input/name'],
     ['trade 99', 4, 'ctp/unknown'],
-    ['trads', 2, 'input/option'],
-    ['offers --limit many', 2, 'input/option'],
     ['node status --node http://127.0.0.1:1', 5, 'node/unreachable'],
-    ['node status --data elsewhere', 5, 'node/unreachable'],
   ])('refuses: spb %s', async (text, exitCode, errorCode, env) => {
     expect(await fail(text, env)).toEqual([exitCode, errorCode])
   })
@@ -294,8 +296,8 @@ describe('spb up', { timeout: boundMs }, () => {
   })
 
   it('ends at Ctrl-C with everything kept, and goes on', async () => {
-    const held = await spb('ctp bob 0.0002 1000 --expiry 1h')
-    const before = await Promise.all([spb('trades'), spb('offers'), spb('account show alice')])
+    const held = await spb('ctp bob 0.0002 1000 --expiry 1h --account alice')
+    const before = await readAll()
     expect(await node.stop()).toBe(0)
     expect(existsSync(join(data, 'endpoint.json'))).toBe(false)
     await expect(requestAnvil(node.port, 'eth_chainId')).rejects.toThrow()
@@ -304,8 +306,7 @@ describe('spb up', { timeout: boundMs }, () => {
     const { market } = node.ready
     node = await up()
     expect(node.ready).toMatchObject({ market, isNewMarket: false, isAdopted: false })
-    const after = await Promise.all([spb('trades'), spb('offers'), spb('account show alice')])
-    expect(after).toEqual(before)
+    expect(await readAll()).toEqual(before)
     await spb(`erc ${held.number} 1000`)
     await until(() => spb(`trade ${held.number}`), stateIs('settled'))
   })
@@ -316,6 +317,6 @@ describe('spb up', { timeout: boundMs }, () => {
     const nonces = signed.map((entry) => (entry.submission as { ctp: Json }).ctp.nonce)
     expect(nonces).toEqual([0, 1, 2])
     writeFileSync(journal, '{')
-    expect(await fail('ctp bob 0.0003 1500 --account alice')).toEqual([2, 'file/unreadable'])
+    expect(await fail('ctp bob 0.0003 1500 --account alice')).toEqual([5, 'account/damaged'])
   })
 })

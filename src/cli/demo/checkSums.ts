@@ -14,6 +14,7 @@ export type CheckedHome = {
   nodeHeldWei: bigint
 }
 
+/** What was booked, and what chain and node say. */
 export type SumsToCheck = {
   homes: readonly CheckedHome[]
   totals: Pick<NodeTotals, 'receiptedWh' | 'paidWei'>

@@ -17,6 +17,7 @@ import { type Seconds, seconds } from '../../protocol/units.ts'
 import { deriveDemoKey } from './demoKeys.ts'
 import { type WatchedChain, watchChain } from './watchedChain.ts'
 
+/** What a world depends on: the same options make the same world. */
 export type DemoWorldOptions = {
   seed: number
   /** Time of the first block; 300 s later the world is ready, and its time goes block by block. */

@@ -30,8 +30,8 @@ function comparePrices(a: Surplus, b: Surplus): number {
  * cheapest offer that has some left, from several producers if it must.
  *
  * Wants are served in their order, round by round: in a round each home buys once, so that its
- * CTPs can be certified one after the other. Trades below `leastTradeWh` are left out, and more than
- * `mostTradesPerHome`.
+ * CTPs can be certified one after the other. Trades below `leastTradeWh` are left out, and those
+ * beyond `mostTradesPerHome`.
  */
 export function matchTrades(wants: readonly Want[], offers: readonly Surplus[]): Purchase[][] {
   const missing = wants.map(({ energyWh }) => energyWh)

@@ -1,7 +1,7 @@
 import type { SkippedRows } from '../../meter/profiles/profileSet.ts'
 import type { Address } from '../../protocol/bytes.ts'
 import { checkSums, type SumChecks } from './checkSums.ts'
-import type { Trading } from './runNeighbourhood.ts'
+import type { Trading } from './trading.ts'
 
 /** A home at the end. Energy in Wh, money in wei. */
 export type HomeReport = {

@@ -104,9 +104,10 @@ function formatTrades(report: NeighbourhoodReport, palette: Palette): string {
   const neededWh = households.reduce((sum, home) => sum + home.neededWh, 0)
   const share = neededWh === 0 ? 0 : Math.round((100 * receiptedWh) / neededWh)
   const price = receiptedWh === 0 ? 0n : (paidWei * 1000n) / BigInt(receiptedWh)
+  const refusals = refused === 0 ? '' : `, and ${formatCount(refused)} refused`
   const text =
     `${count(ctps, 'commitment')} to pay, ${formatCount(settled)} settled, ` +
-    `${formatCount(expired)} expired${refused === 0 ? '' : `, and ${formatCount(refused)} refused`}. ` +
+    `${formatCount(expired)} expired${refusals}. ` +
     `${formatEnergy(receiptedWh)} came and were paid with ${formatEther(paidWei)} ether` +
     `${price === 0n ? '' : ` (${formatEther(price)} ether/kWh)`}: ` +
     `${share} % of what the homes needed.`
@@ -149,8 +150,8 @@ function formatChain(report: NeighbourhoodReport, palette: Palette): string {
     `${count(settled, 'trade')} in ${count(settlementTransactions, 'settlement')}: ` +
     `${formatCount(gasPerTrade)} gas and ${formatCount(bytes)} bytes a trade, which is ` +
     `${ether(BigInt(gasPerTrade))} at 1 gwei. ` +
-    `${count(offerTransactions, 'offer')} at ${formatCount(gasPerOffer)} gas each. At 1 gwei, all ` +
-    `settlements cost ${ether(settlementGas)}, all offers ${ether(offerGas)}. ` +
+    `${count(offerTransactions, 'offer')} at ${formatCount(gasPerOffer)} gas each. ` +
+    `At 1 gwei, all settlements cost ${ether(settlementGas)}, all offers ${ether(offerGas)}. ` +
     `${count(setupTransactions, 'transaction')} before, to set everything up.`
   return formatParagraph('On chain', text, palette)
 }

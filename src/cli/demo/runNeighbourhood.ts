@@ -10,29 +10,9 @@ import { drawDelivery, drawOrder } from './drawConduct.ts'
 import { addEnergyCall } from './marketCalls.ts'
 import { leastTradeWh, matchTrades, type Purchase, type Surplus } from './matchTrades.ts'
 import { type NeighbourhoodReport, reportNeighbourhood } from './neighbourhoodReport.ts'
-import { openStreet, type Street, type StreetHome } from './street.ts'
+import { openStreet, type StreetHome } from './street.ts'
 import { TradeBook } from './tradeBook.ts'
-
-export type NeighbourhoodOptions = {
-  profiles: ProfileSet
-  /** Where the profiles are from; only shown. */
-  source: string
-  seed: number
-  /** Share of producers who do not deliver what they sold, 0 to 1. */
-  unreliable: number
-  signal?: AbortSignal | undefined
-  /** Called after each step, for a progress bar. */
-  onStep?: (step: number) => void
-}
-
-/** One neighbourhood while it trades. */
-export type Trading = {
-  options: NeighbourhoodOptions
-  world: DemoWorld
-  street: Street
-  book: TradeBook
-  offers: { transactions: number; gasUsed: bigint }
-}
+import type { NeighbourhoodOptions, Trading } from './trading.ts'
 
 /** A certified trade whose energy is to come by the end of the step. */
 type Delivery = { ctpId: Bytes32; consumer: StreetHome; deliveredWh: Wh }
@@ -50,7 +30,8 @@ const setupSeconds = 3_600
  * Has a neighbourhood trade from its profiles, with real signatures, nodes and transactions on an
  * embedded chain of its own, and checks every sum at the end. Simulated time; no waiting.
  *
- * Throws `input/option` for fewer than two homes, what `openDemoWorld` throws, and an abort where the signal says so.
+ * Throws `input/option` for fewer than two homes, what `openDemoWorld` throws, and an abort where
+ * the signal says so.
  */
 export async function runNeighbourhood(
   options: NeighbourhoodOptions,
@@ -128,9 +109,8 @@ async function offerSurpluses(trading: Trading, step: number, now: Seconds): Pro
   stopListening()
   offers.transactions += outcome.transactions
   offers.gasUsed += outcome.gasUsed
-  const indexOf = new Map(
-    street.homes.map(({ address, index }): [Address, number] => [address, index]),
-  )
+  const indexOf = new Map<Address, number>()
+  for (const { address, index } of street.homes) indexOf.set(address, index)
   return found.map(({ offerId, producer, leftWh, priceWeiPerKwh }) => {
     return { offerId, producer: indexOf.get(producer)!, energyWh: leftWh, priceWeiPerKwh }
   })

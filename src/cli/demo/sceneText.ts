@@ -42,7 +42,8 @@ function formatStep(step: SceneStep, palette: Palette): string {
       ? 'no transaction'
       : `${step.transactions} transaction${step.transactions === 1 ? '' : 's'}, ` +
         `${formatCount(step.gasUsed)} gas`
-  const head = `${palette.bold(`${step.number}  ${step.title}`)}  ${palette.dim(`${clock}, ${cost}`)}`
+  const title = palette.bold(`${step.number}  ${step.title}`)
+  const head = `${title}  ${palette.dim(`${clock}, ${cost}`)}`
   const text = wrapText(step.text, width - indent.length)
   const table = formatAccounts(step.accounts, palette)
   const moved = formatMoved(step)

@@ -14,13 +14,8 @@ import type { CommandResult } from '../commandResult.ts'
 import { dataFolderOf } from '../dataFolder.ts'
 import { formatTime } from '../formatTime.ts'
 import { formatAmount, formatEnergy } from '../formatUnits.ts'
-import {
-  marketOfFolder,
-  openMarketClient,
-  openNode,
-  readChainTime,
-  waitUntilCounted,
-} from '../nodeAccess.ts'
+import { openMarketClient } from '../marketAccess.ts'
+import { marketOfFolder, openNode, readChainTime, waitUntilCounted } from '../nodeAccess.ts'
 import { nodeKeyPath, openNodeKey } from '../nodeKeys.ts'
 import type { PasswordOptions } from '../password.ts'
 import { describeTransaction } from '../transaction.ts'
