@@ -509,6 +509,21 @@ describe('the settlement loop', () => {
     expect(find(world.step({ kind: 'settlementOutcome', outcome }), 'settle')).toHaveLength(1)
   })
 
+  it('puts the trades of one producer in a row', () => {
+    const world = openWorld()
+    const other = partyOf('another producer')
+    for (const [nonce, seller] of [producer, other, producer, other].entries()) {
+      const submission = makeSubmission({ consumer, producer: seller, nonce })
+      const { ctpId } = world.submit(submission) as CtpView
+      world.receipt(makeReceipt(testMarket, ctpId, 500, submission.meterKey))
+    }
+    const settle = world.block({ seconds: 2 }).find(({ kind }) => kind === 'settle')
+    if (settle?.kind !== 'settle') throw new Error('a settlement goes out')
+    const sellers = unpackBatch(settle.call.items).map(({ ctp }) => ctp.producer)
+    expect(sellers).toEqual(sellers.toSorted())
+    expect(new Set(sellers).size).toBe(2)
+  })
+
   it('waits longer after each failure', () => {
     const { world, find } = dueWorld()
     world.block({ seconds: 2 })

@@ -29,12 +29,12 @@ describe('ByteWriter', () => {
     expect(bytesToHex(writer.finish())).toBe(`0x${'ff'.repeat(64)}`)
   })
 
-  it('hands out a copy', () => {
-    const writer = new ByteWriter().uint8(1)
-    const first = writer.finish()
-    writer.uint8(2)
+  it('hands out a copy, once, that later writers leave alone', () => {
+    const writer = new ByteWriter(4)
+    const first = writer.uint8(1).finish()
+    expect(() => writer.uint8(2)).toThrow('a finished writer takes no more')
+    const second = new ByteWriter(4).uint8(9).finish()
     expect(first).toEqual(Uint8Array.of(1))
-    first[0] = 9
-    expect(writer.finish()).toEqual(Uint8Array.of(1, 2))
+    expect(second).toEqual(Uint8Array.of(9))
   })
 })

@@ -1,14 +1,25 @@
 import { type Hex, hexToBytes } from './bytes.ts'
+import { assert } from './spbError.ts'
 
-/** Appends big-endian fields to a buffer that grows. */
+/** Buffers that finished writers gave back: making one costs more than most messages do. */
+const spareViews: DataView<ArrayBuffer>[] = []
+const mostSpares = 8
+/** What a finished writer holds: any write into it fails. */
+const closedView = new DataView(new ArrayBuffer(0))
+const closedBytes = new Uint8Array(closedView.buffer)
+const spareBytes = 1024
+
+/** Appends big-endian fields to a buffer that grows. Done with it after `finish`. */
 export class ByteWriter {
   #bytes: Uint8Array
-  #view: DataView
+  #view: DataView<ArrayBuffer>
   #length = 0
 
+  /** `capacity` in bytes: room for what will be written spares making more. */
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity)
-    this.#view = new DataView(this.#bytes.buffer)
+    const spare = capacity <= spareBytes ? spareViews.pop() : undefined
+    this.#view = spare ?? new DataView(new ArrayBuffer(Math.max(capacity, spareBytes)))
+    this.#bytes = new Uint8Array(this.#view.buffer)
   }
 
   uint8(value: number): this {
@@ -70,14 +81,22 @@ export class ByteWriter {
     return this.bytes(hexToBytes(value))
   }
 
-  /** A copy of what was written. */
+  /** A copy of what was written; the writer takes no more. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+    const written = this.#bytes.slice(0, this.#length)
+    const isSpare = this.#bytes.length === spareBytes && spareViews.length < mostSpares
+    if (isSpare) spareViews.push(this.#view)
+    // Whoever wrote on would write into another writer's buffer.
+    this.#view = closedView
+    this.#bytes = closedBytes
+    this.#length = 0
+    return written
   }
 
   /** Makes room and says where; first of all, since it may replace `#view` and `#bytes`. */
   #grow(by: number): number {
     const at = this.#length
+    assert(this.#bytes !== closedBytes, 'a finished writer takes no more')
     this.#length += by
     if (this.#length > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length))

@@ -73,10 +73,9 @@ async function trade(trading: Trading): Promise<void> {
     if (elapsed % periodSeconds === 0) await settlePeriod(world, now)
     options.onStep?.(step + 1)
   }
-  const end = startSeconds + steps * stepSeconds
-  await receiptAll(world, deliveries, seconds(end))
-  const lastPeriod = seconds(end + ((startSeconds - end) % periodSeconds))
-  await settlePeriod(world, lastPeriod)
+  const end = seconds(startSeconds + steps * stepSeconds)
+  await receiptAll(world, deliveries, end)
+  await settlePeriod(world, seconds(expiryOf(options.profiles, end) - marginSeconds))
   await freeRest(world)
   stopListening()
 }

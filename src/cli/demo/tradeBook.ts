@@ -40,11 +40,6 @@ export class TradeBook {
     trade.paidWei = paymentWei
   }
 
-  /** In the order of certification. */
-  trades(): BookedTrade[] {
-    return [...this.#trades.values()]
-  }
-
   sumsOf(home: number): HomeSums {
     const sums: HomeSums = { boughtWh: 0, soldWh: 0, spentWei: 0n, earnedWei: 0n }
     for (const { consumer, producer, deliveredWh, paidWei } of this.#trades.values()) {
@@ -76,15 +71,13 @@ export class TradeBook {
     )
   }
 
-  /** Money that was on hold and came free without being paid, and how often. */
-  freed(): { trades: number; amountWei: bigint; producers: Map<number, FailureSums> } {
+  /** Money that was on hold and came free without being paid, in all and by producer. */
+  freed(): { amountWei: bigint; producers: Map<number, FailureSums> } {
     const producers = new Map<number, FailureSums>()
-    let trades = 0
     let amountWei = 0n
     for (const trade of this.#trades.values()) {
       const freedWei = trade.amountWei - trade.paidWei
       if (trade.outcome === 'live' || trade.deliveredWh === trade.energyWh) continue
-      trades++
       amountWei += freedWei
       const sums = producers.get(trade.producer) ?? { nothing: 0, part: 0, freedWei: 0n }
       if (trade.outcome === 'expired') sums.nothing++
@@ -92,7 +85,7 @@ export class TradeBook {
       sums.freedWei += freedWei
       producers.set(trade.producer, sums)
     }
-    return { trades, amountWei, producers }
+    return { amountWei, producers }
   }
 }
 
