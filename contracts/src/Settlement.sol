@@ -19,15 +19,15 @@ error InvalidItemsLength(uint256 length);
 /// his own, and there a consumer who is the producer is refused. The beneficiary comes last.
 ///
 /// Assembly because measurements asked for it: plain Solidity took 1,200 gas a trade more. All
-/// items use the same words of memory, at fixed places, so this is the last thing that a
-/// transaction may do with memory that it still needs:
+/// items use the same words of memory, at fixed places, whatever lay there before: a caller must
+/// need nothing afterwards that he kept in memory.
 ///
 ///     0x000  an account    0x020  slot of the accounts: what a mapping's value is found by
 ///     0x080  0x1901        0x0a0  domain separator     0x0c0  hash of the Ctp
 ///     0x0e0  type hash     0x100  producer             0x120  offerId       0x140  amountWei
 ///     0x160  energyWh      0x180  nonce                0x1a0  expiry        0x1c0  meterKey
 ///     0x260  digest        0x280  v                    0x2a0  r             0x2c0  s
-///     0x2e0  first expiry that is not too late         0x300  first too early for a part
+///     0x2e0  least expiry that is not late             0x300  least that is early for a part
 ///     0x320  least amount  0x340  fee << 160
 ///
 /// An item is copied to 0x253, so that its signature comes to lie where `ecrecover` reads it.
@@ -59,8 +59,8 @@ library Settlement {
         bytes32 typehash = Messages.CTP_TYPEHASH;
         if (beneficiary == address(0)) feeWei = 0;
         if (minimumAmountWei == 0) minimumAmountWei = 1;
-        // A full delivery is late when its expiry is below the first bound; a part is early when
-        // its expiry is not below the second one, half of the grace before now.
+        // An item is late when its expiry is below the first bound; a part is early when its expiry
+        // is not below the second one, half of the grace before now.
         uint256 time = block.timestamp;
         uint256 notLate = time > graceSeconds ? time - graceSeconds : 0;
         uint256 early = time < graceSeconds / 2 ? 0 : time - graceSeconds / 2 + 1;

@@ -61,10 +61,17 @@ export function createProgram(cli: Cli, entries: readonly CommandEntry[] = comma
 
 const isHelp = (error: unknown): boolean =>
   error instanceof CommanderError &&
+  error.exitCode === 0 &&
   ['commander.helpDisplayed', 'commander.version'].includes(error.code)
 
 const isMissingCommand = (error: unknown): boolean =>
   error instanceof CommanderError && error.code === 'commander.help'
+
+/** `spb` and `spb help X` are other ways to write --help, which defines the command first. */
+function unifyHelp(words: readonly string[]): string[] {
+  if (words.length === 0) return ['--help']
+  return words[0] === 'help' ? [...words.slice(1), '--help'] : [...words]
+}
 
 /**
  * Runs a command line (without the program's own name) and returns its exit code. Failures are
@@ -73,7 +80,7 @@ const isMissingCommand = (error: unknown): boolean =>
 export async function runProgram(cli: Cli, words: readonly string[]): Promise<number> {
   const program = createProgram(cli)
   try {
-    await program.parseAsync(words.length === 0 ? ['--help'] : [...words], { from: 'user' })
+    await program.parseAsync(unifyHelp(words), { from: 'user' })
     return 0
   } catch (error) {
     if (isHelp(error)) return 0

@@ -144,7 +144,7 @@ export function isPast(state: LedgerState, ctp: Pick<LiveCtp, 'expirySeconds'>):
 /**
  * Checks that a void certificate of a nonce can never meet a live hold of it, and writes down that
  * this member signs one: it never votes there again. `shown` is a CTP that its account signed at
- * that nonce. Throws `ctp/nonce-closed`, `ctp/nonce-skipped`, `ctp/not-stuck`.
+ * that nonce. Throws `ctp/nonce-closed`, `ctp/not-stuck`.
  */
 export function recordVoidVote(state: LedgerState, shown: IdentifiedCtp): void {
   const { consumer, ctp } = shown

@@ -349,6 +349,9 @@ describe('when the member does not vote', () => {
   it('does not where it is no member, or its epoch ends at a head: node/not-voting', () => {
     const stranger = openWorld({ members: [partyOf('another member').address] })
     expect(codeOf(stranger.submit(submissionOf()))).toBe('node/not-voting')
+    const others = [1, 2, 3].map((each) => partyOf(`member ${each}`).address)
+    const several = openWorld({ members: [member.address, ...others] })
+    expect(codeOf(several.submit(submissionOf()))).toBe('node/not-voting')
     const world = openWorld()
     const event = { kind: 'EpochOpened' as const, epoch: 2, members: [member.address] }
     const head = blockOf(world.number + 2, world.nowSeconds + 2)

@@ -1,6 +1,7 @@
 import type { LedgerState } from '../ledger/ledgerState.ts'
 import type { BlockRef } from '../ports/chain.ts'
 import type { Address } from '../protocol/bytes.ts'
+import { quorumOf } from '../protocol/committee.ts'
 import type { ErrorCode } from '../protocol/errorTable.ts'
 import { SpbError } from '../protocol/spbError.ts'
 
@@ -49,6 +50,10 @@ export class VotingGate {
     }
     if (!committee.members.includes(this.#member)) {
       return { code: 'node/not-voting', text: 'This node is not a member of the committee.' }
+    }
+    if (quorumOf(committee) > 1) {
+      const text = 'The committee has several members, and this version asks none of the others.'
+      return { code: 'node/not-voting', text }
     }
     if (isEpochEnding) {
       return { code: 'node/not-voting', text: 'The committee’s epoch is over.' }

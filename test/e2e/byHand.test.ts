@@ -230,7 +230,7 @@ describe('a market run by hand', { timeout: boundMs }, () => {
     )
   })
 
-  it.concurrent.each<[string, number, string, NodeJS.ProcessEnv?]>([
+  it.each<[string, number, string, NodeJS.ProcessEnv?]>([
     ['ctp bob 0.0003 1500', 3, 'account/wrong-password', { SPB_PASSWORD: 'wrong' }],
     ['ctp carol 0.0003 1500', 4, 'account/unknown'],
     ['ctp bob 0.0003 1500 --account bob', 3, 'ctp/self-trade'],

@@ -29,7 +29,6 @@ interface Vm {
     function store(address account, bytes32 slot, bytes32 value) external;
     function cool(address account) external;
     function assume(bool condition) external pure;
-    function label(address account, string calldata name) external;
 
     function getCode(string calldata artifact) external view returns (bytes memory);
     function addr(uint256 privateKey) external pure returns (address);

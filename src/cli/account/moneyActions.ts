@@ -64,8 +64,9 @@ async function requestMoney(
   const isCounted = await waitUntilCounted(call, access, receipt.blockNumber)
   const address = market.client.account.address.toLowerCase() as Address
   const { readyAtSeconds } = await access.node.account(address)
-  const when = isCounted ? ` Ready ${formatTime(readyAtSeconds, call.cli.nowMs())}:` : ' Later:'
-  const sentence = `${formatAmount(amountWei)} requested.${when} spb account withdraw ${name} --finish`
+  const when = isCounted ? `ready ${formatTime(readyAtSeconds, call.cli.nowMs())}` : 'ready later'
+  const then = `spb account withdraw ${name} --finish`
+  const sentence = `${formatAmount(amountWei)} requested, ${when}: ${then}`
   return describeTransaction(sentence, receipt, {
     ...{ requestedWei: amountWei, isCounted },
     ...(isCounted ? { readyAtSeconds } : {}),

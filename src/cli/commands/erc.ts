@@ -77,13 +77,11 @@ async function confirm(
   try {
     const signed = meter.receipt(ctpId, deliveredWh, seconds(Math.floor(nowMs / 1000)))
     const view = await node.submitErc(signed)
+    const receipted = `${formatEnergy(deliveredWh)} receipted by meter ${meterName}`
     return {
       json: { ...view, receipt: signed, meter: meterName },
       text: (palette) =>
-        [
-          `${palette.bold(`CTP ${number}`)}: ${formatEnergy(deliveredWh)} receipted by ${meterName}.`,
-          ...explain(view, nowMs),
-        ].join('\n'),
+        [`${palette.bold(`CTP ${number}`)}: ${receipted}.`, ...explain(view, nowMs)].join('\n'),
     }
   } finally {
     meter.close()

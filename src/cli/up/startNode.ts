@@ -56,9 +56,12 @@ function trustedManufacturers(
   return new Map(trusted.map((address) => [address, seconds(maxUint40)]))
 }
 
-async function startChain(context: StartContext, options: UpOptions): Promise<StartedChain> {
+async function startChain(
+  context: StartContext,
+  options: UpOptions,
+  url: string | undefined,
+): Promise<StartedChain> {
   const { folder, stack, signal, nowMs, say } = context
-  const url = chainUrlFor(folder, options)
   if (url === undefined) {
     return await startEmbeddedChain(folder, options, (anvil) => stack.push(() => anvil.stop()))
   }
@@ -115,10 +118,12 @@ export async function startNode(context: StartContext, options: UpOptions): Prom
   })
   const lock = lockPath(join(folder.node, 'up.lock'), 0, refusal)
   stack.push(() => lock.release())
+  // What needs no work is refused first.
+  const chainUrl = chainUrlFor(folder, options)
   if (options.port !== 0) await requireFreePort(options.port)
   for (const name of ['member', 'manufacturer', 'authority'] as const) openNodeKey(folder, name)
 
-  const chain = await startChain(context, options)
+  const chain = await startChain(context, options, chainUrl)
   signal.throwIfAborted()
   const { node, api } = await startOnChain(context, options, chain)
   signal.throwIfAborted()
