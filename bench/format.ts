@@ -14,6 +14,10 @@ function formatGoal(goal: Goal | undefined): string {
     : `at least ${formatFigure(goal.least)}`
 }
 
+function describeMachine({ machine }: Report): string {
+  return `${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.platform}`
+}
+
 function verdictOf(report: Report, name: string): string {
   const goal = report.goals[name]
   if (goal === undefined) return ''
@@ -27,10 +31,10 @@ export function formatReport(report: Report): string {
     const verdict = verdictOf(report, name).replaceAll('*', '')
     return `  ${name.padEnd(28)} ${formatFigure(value).padStart(14)}  ${goal} ${verdict}`.trimEnd()
   })
-  const { machine, versions, commit } = report
+  const { versions, commit } = report
   return [
     `${report.bench}: ${report.about}`,
-    `  ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, Node ${versions.node}, ${commit}`,
+    `  ${describeMachine(report)}, Node ${versions.node}, ${commit}`,
     ...rows,
     '',
   ].join('\n')
@@ -38,18 +42,18 @@ export function formatReport(report: Report): string {
 
 /** A report as a section of a Markdown page. */
 export function formatFigures(report: Report): string {
-  const { machine, versions, commit, measuredAt } = report
-  const rows = Object.entries(report.figures).map(
-    ([name, value]) =>
-      `| \`${name}\` | ${formatFigure(value)} | ${formatGoal(report.goals[name])} | ${verdictOf(report, name)} |`,
-  )
+  const { versions, commit, measuredAt } = report
+  const rows = Object.entries(report.figures).map(([name, value]) => {
+    const goal = formatGoal(report.goals[name])
+    return `| \`${name}\` | ${formatFigure(value)} | ${goal} | ${verdictOf(report, name)} |`
+  })
   return [
     `## ${report.bench}`,
     '',
     `${report.about[0]!.toUpperCase()}${report.about.slice(1)}.`,
     '',
-    `Measured ${measuredAt.slice(0, 10)} at commit ${commit} on ${machine.cores} × ${machine.cpu},`,
-    `${machine.memoryGiB} GiB, ${machine.platform}, Node ${versions.node}.`,
+    `Measured ${measuredAt.slice(0, 10)} at commit ${commit} on ${describeMachine(report)},`,
+    `Node ${versions.node}.`,
     '',
     '| figure | value | goal | |',
     '| --- | ---: | --- | --- |',

@@ -75,8 +75,11 @@ export async function waitUntilCounted(
   return false
 }
 
-/** Block time as the node knows it, else the time of day. Unix seconds. */
+/**
+ * What spans count from, in unix seconds: block time as the node knows it, but not before the time
+ * of day, since a chain that was just started again has its last block from before.
+ */
 export async function readChainTime({ cli }: Call<object>, { node }: NodeAccess): Promise<number> {
   const { head } = await node.status()
-  return head?.timeSeconds ?? Math.floor(cli.nowMs() / 1000)
+  return Math.max(head?.timeSeconds ?? 0, Math.floor(cli.nowMs() / 1000))
 }

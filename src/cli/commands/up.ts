@@ -12,7 +12,7 @@ import { wholeNumber } from '../numberOptions.ts'
 import { createClosingStack } from '../up/closingStack.ts'
 import { describeStart } from '../up/describeStart.ts'
 import { listenForInterruption } from '../up/interruption.ts'
-import { type StartedNode, startNode } from '../up/startNode.ts'
+import { startNode } from '../up/startNode.ts'
 import type { UpOptions } from '../up/upOptions.ts'
 
 type TypedOptions = MarketTermOptions &
@@ -46,14 +46,6 @@ function parseOptions(typed: TypedOptions): UpOptions {
   }
 }
 
-const chainEnded = 'chainEnded'
-
-/** Waits for the person or the chain to end it; throws where it was the chain. */
-async function waitForEnd(started: StartedNode, wanted: Promise<NodeJS.Signals>): Promise<void> {
-  const died = started.chainDied.then(() => chainEnded)
-  if ((await Promise.race([wanted, died])) === chainEnded) throw new SpbError('chain/died')
-}
-
 async function runUp(cli: Cli, typed: TypedOptions): Promise<void> {
   const say = (line: string) => void cli.stderr.write(`${line}\n`)
   const stack = createClosingStack()
@@ -65,7 +57,7 @@ async function runUp(cli: Cli, typed: TypedOptions): Promise<void> {
     const context = { folder, nowMs: cli.nowMs, say, signal: abort.signal, stack }
     const started = await startNode(context, parseOptions(typed))
     writeResult(cli, describeStart(cli, folder, started), typed.json === true)
-    await waitForEnd(started, interruption.wanted)
+    await Promise.race([interruption.wanted, started.failed])
     if (typed.json !== true) say('Ending; nothing is lost. Go on with: spb up')
   } catch (error) {
     // Whoever ended the start wants no report of what it was at.

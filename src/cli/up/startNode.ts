@@ -1,12 +1,14 @@
 import { join } from 'node:path'
-import type { AnvilEnd } from '../../adapters/chain/anvilProcess.ts'
+import type { AnvilHandle } from '../../adapters/chain/anvil.ts'
 import { createEthereumChain } from '../../adapters/chain/ethereumChain.ts'
 import { requireFreePort } from '../../adapters/chain/freePort.ts'
 import { openSqliteStore } from '../../adapters/storage/sqliteStore.ts'
 import { createApiServer } from '../../api/apiServer.ts'
 import { composeNode } from '../../node/compose.ts'
+import type { NodeService } from '../../node/nodeService.ts'
 import type { MarketFacts } from '../../ports/chain.ts'
 import { type Address, bytesToHex } from '../../protocol/bytes.ts'
+import { type ErrorCode, isErrorCode } from '../../protocol/errorTable.ts'
 import { addressOf } from '../../protocol/signature.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { maxUint40, type Seconds, seconds } from '../../protocol/units.ts'
@@ -41,11 +43,33 @@ export type StartedNode = {
   isEmbedded: boolean
   isAdopted: boolean
   status: NodeStatus
-  /** Resolves when the embedded chain ends by itself; never for another one. */
-  chainDied: Promise<AnvilEnd>
+  /** Rejects when the embedded chain ends by itself, or the node cannot go on. */
+  failed: Promise<never>
 }
 
 const givenChainConfirmations = 3
+const watchMs = 1_000
+
+/** Failures after which a node says no more until it is started anew from its disk. */
+const isFinal = (reason: string | undefined): reason is ErrorCode =>
+  isErrorCode(reason) && (reason.startsWith('store/') || reason === 'node/internal')
+
+/** Rejects when something that runs has failed for good. */
+function watch({ stack }: StartContext, service: NodeService, anvil?: AnvilHandle): Promise<never> {
+  const failed = new Promise<never>((_, reject) => {
+    anvil?.ended.then(({ isExpected }) => {
+      if (!isExpected) reject(new SpbError('chain/died'))
+    })
+    const timer = setInterval(() => {
+      const { reason } = service.status()
+      if (isFinal(reason)) reject(new SpbError(reason))
+    }, watchMs)
+    stack.push(() => clearInterval(timer))
+  })
+  // Nobody may be listening yet.
+  failed.catch(() => undefined)
+  return failed
+}
 
 function trustedManufacturers(
   folder: DataFolder,
@@ -137,6 +161,6 @@ export async function startNode(context: StartContext, options: UpOptions): Prom
     isEmbedded: chain.anvil !== undefined,
     isAdopted: chain.anvil?.isAdopted === true,
     status: node.service.status(),
-    chainDied: chain.anvil?.ended ?? new Promise(() => undefined),
+    failed: watch(context, node.service, chain.anvil),
   }
 }
