@@ -12,6 +12,7 @@ const state = openLedgerState(store, benchFacts, {
   manufacturers: benchOptions.manufacturers,
   liveCtpsPerAccount: 64,
   liveCtps: 2_000_000,
+  isFirstStart: true,
 })
 const [submission] = makeSubmissions(1)
 for (let index = 0; index < Number(count); index++) {

@@ -96,6 +96,7 @@ async function measureRecovery(progress: (message: string) => void): Promise<Fig
       manufacturers: benchOptions.manufacturers,
       liveCtpsPerAccount: 64,
       liveCtps: 2_000_000,
+      isFirstStart: true,
     })
     state.tree.root()
     const recoverySeconds = (performance.now() - startMs) / 1000

@@ -37,6 +37,7 @@ const market: Market = { chainId: benchFacts.chainId, address: benchFacts.addres
 export const benchOptions = {
   manufacturers: new Map<Address, Seconds>([[addressOf(manufacturerKey), farFuture]]),
   pollMs: 0,
+  isFirstStart: true,
 }
 
 /** Submissions of as many accounts, each with a meter, eight keys and a CoE of its own. */

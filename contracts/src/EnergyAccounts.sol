@@ -51,7 +51,8 @@ library EnergyAccounts {
         bytes32 digest = Messages.digest(separator, structHash);
         (bytes32 r, uint256 yParityAndS) = CompactSignature.split(signature64);
         address signer = CompactSignature.recover(digest, r, yParityAndS);
-        if (signer == address(0) || signer != authority) revert InvalidCertificate(authority);
+        // Zero is no authority, so a signature that recovers to nothing is refused here as well.
+        if (signer != authority) revert InvalidCertificate(authority);
         open(self, account, authority, 0);
     }
 

@@ -202,11 +202,12 @@ function listOffers(node: FakeNode, filter: OfferFilter): OfferView[] {
     .slice(0, limit)
 }
 
-function listCtps(node: FakeNode, { account, state, afterNumber = 0, limit }: CtpFilter) {
+function listCtps(node: FakeNode, filter: CtpFilter) {
+  const { account, state, afterNumber = 0, beforeNumber = Number.POSITIVE_INFINITY, limit } = filter
   return [...node.trades.values()]
     .filter((each) => account === undefined || [each.consumer, each.ctp.producer].includes(account))
     .filter((each) => state === undefined || each.state === state)
-    .filter((each) => each.number > afterNumber)
+    .filter((each) => each.number > afterNumber && each.number < beforeNumber)
     .reverse()
     .slice(0, limit)
     .map(viewOf)

@@ -35,6 +35,7 @@ export const ctpQuerySchema = Type.Object(
       Type.Unsafe<(typeof ctpStates)[number]>({ type: 'string', enum: ctpStates }),
     ),
     afterNumber: Type.Optional(decimal('Only CTPs of a higher number.')),
+    beforeNumber: Type.Optional(decimal('Only CTPs of a lower number: the next page.')),
     limit,
   },
   strict,
@@ -103,7 +104,7 @@ function parseLimit(text: string | undefined): number {
 
 /** What a query for CTPs asks of the node. Throws `input/*`. */
 export function decodeCtpQuery(query: Static<typeof ctpQuerySchema>): CtpFilter {
-  const { account, state, afterNumber } = query
+  const { account, state, afterNumber, beforeNumber } = query
   return {
     limit: parseLimit(query.limit),
     ...(account === undefined ? {} : { account: decodeAddress(account, 'account') }),
@@ -111,6 +112,9 @@ export function decodeCtpQuery(query: Static<typeof ctpQuerySchema>): CtpFilter 
     ...(afterNumber === undefined
       ? {}
       : { afterNumber: parseNumber(afterNumber, Number.MAX_SAFE_INTEGER, 'afterNumber') }),
+    ...(beforeNumber === undefined
+      ? {}
+      : { beforeNumber: parseNumber(beforeNumber, Number.MAX_SAFE_INTEGER, 'beforeNumber') }),
   }
 }
 

@@ -42,18 +42,21 @@ export class AccountBook {
 
   /** The lowest nonce that is not closed: the only one that may be voted for. */
   nextNonceOf(account: Address, state: AccountState | undefined): number {
-    // Anybody can ask about any address: what has no business here leaves no entry behind.
-    const entry = this.#entries.get(account)
-    let nonce = Math.max(entry?.nextNonce ?? 0, state?.nonceBase ?? 0)
+    const first = Math.max(this.#entries.get(account)?.nextNonce ?? 0, state?.nonceBase ?? 0)
+    let nonce = first
     while (isUsedOnChain(state, nonce) || this.#isClosed(account, nonce)) nonce++
-    if (entry !== undefined) entry.nextNonce = nonce
+    // Remembered, so that nobody makes the node walk the same nonces again and again. Anybody can
+    // ask about any address: what has no business here leaves no entry behind.
+    if (nonce > first) this.#entryOf(account).nextNonce = nonce
     return nonce
   }
 
   /** Adds a live CTP; it holds money unless it is only proposed. */
   add(ctp: LiveCtp): void {
     const entry = this.#entryOf(ctp.consumer)
-    entry.live.set(ctp.nonce, ctp)
+    const rival = entry.live.get(ctp.nonce)
+    const isRivalCertified = rival !== undefined && rival.state !== 'proposed'
+    if (!isRivalCertified || ctp.state !== 'proposed') entry.live.set(ctp.nonce, ctp)
     if (ctp.state === 'proposed') return
     entry.heldWei += ctp.amountWei
     this.#totalHeldWei += ctp.amountWei
@@ -63,7 +66,6 @@ export class AccountBook {
   remove(ctp: LiveCtp): void {
     const entry = this.#entryOf(ctp.consumer)
     if (entry.live.get(ctp.nonce)?.ctpId === ctp.ctpId) entry.live.delete(ctp.nonce)
-    if (entry.live.size === 0) this.#entries.delete(ctp.consumer)
     if (ctp.state === 'proposed') return
     entry.heldWei -= ctp.amountWei
     this.#totalHeldWei -= ctp.amountWei

@@ -18,6 +18,8 @@ export const buckets = {
   receipt: 7,
   /** Account and number → nothing: both parties' CTPs in order. */
   byAccount: 8,
+  /** Number → a batch that this node signed, packed. */
+  batch: 9,
   /** Chain: account → its state at the confirmed block. */
   account: 16,
   /** Chain: offer id → offer, and how much of it was sold. */

@@ -2,6 +2,7 @@ import type { AccountState, BlockRef, ChainEvent } from '../ports/chain.ts'
 import type { Change } from '../ports/store.ts'
 import { ByteReader } from '../protocol/byteReader.ts'
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
+import { ByteWriter } from '../protocol/byteWriter.ts'
 import type { Committee } from '../protocol/committee.ts'
 import type { Ctp } from '../protocol/messages.ts'
 import type { Wei, Wh } from '../protocol/units.ts'
@@ -10,11 +11,12 @@ import { buckets } from './buckets.ts'
 import { decodeOffer, encodeAccountState, encodeOffer, encodeSettlement } from './chainRows.ts'
 import { type ClosedCtp, encodeClosedCtp, type LiveCtp } from './ctpRow.ts'
 import { decodeUndo, Journal } from './journal.ts'
-import { accountKey, idKey, numberKey, offerKey } from './keys.ts'
+import { accountKey, idKey, metaKey, numberKey, offerKey } from './keys.ts'
 import {
   committeeChange,
   confirmedChange,
   type LedgerState,
+  refreshOffer,
   reload,
   untrackLive,
 } from './ledgerState.ts'
@@ -60,6 +62,7 @@ export function applyChainUpdate(state: LedgerState, update: ChainUpdate): Close
     noteHead(state, update)
     return []
   }
+  noteFirstLook(state, update)
   const journal = new Journal(state.store)
   let committee: Committee | undefined
   for (const event of update.events) {
@@ -81,11 +84,35 @@ export function applyChainUpdate(state: LedgerState, update: ChainUpdate): Close
   }
   commitWithUndo(state, journal, update.confirmed.number)
   if (committee !== undefined) state.committee = committee
+  for (const offerId of offersOf(update)) refreshOffer(state, offerId)
   state.confirmed = update.confirmed
   state.head = update.head
   for (const { ctp } of closings) untrackLive(state, ctp)
   noteHead(state, update)
   return closings
+}
+
+function offersOf({ events, trades }: ChainUpdate): Set<bigint> {
+  const offerIds = new Set(trades.map(({ ctp }) => ctp.offerId))
+  for (const event of events) {
+    if (event.kind === 'OfferAdded' || event.kind === 'OfferWithdrawn') offerIds.add(event.offerId)
+  }
+  return offerIds
+}
+
+/**
+ * Decides, with a new database, when the member may vote. Where nobody has money yet it cannot
+ * have voted before; else it may have, and lost it, and waits until all that could live is over.
+ */
+function noteFirstLook(state: LedgerState, { confirmed, events }: ChainUpdate): void {
+  if (state.votesFromSeconds !== undefined) return
+  const { longestLifeSeconds, graceSeconds } = state.facts.options
+  const isFirst = state.options.isFirstStart || events.every(({ kind }) => kind !== 'Deposited')
+  const safeSeconds = confirmed.timeSeconds + longestLifeSeconds + graceSeconds
+  state.votesFromSeconds = isFirst ? 0 : safeSeconds
+  const value = new ByteWriter(5).uint40(state.votesFromSeconds).finish()
+  // Not part of the update: taking that back does not make the database new again.
+  state.store.commit([{ bucket: buckets.meta, key: metaKey('votesFrom'), value }])
 }
 
 function applyOfferEvent(journal: Journal, event: ChainEvent): void {
@@ -163,9 +190,11 @@ function noteHead(state: LedgerState, update: ChainUpdate): void {
   for (const [account, { headNumber }] of state.headRequests) {
     if (headNumber <= update.confirmed.number) state.headRequests.delete(account)
   }
-  state.isEpochEnding = false
+  // What a head showed counts until its height is confirmed, also if that head was replaced.
+  const endsAt = state.epochEndsAtHead
+  if (endsAt !== undefined && endsAt <= update.confirmed.number) state.epochEndsAtHead = undefined
   for (const event of update.headEvents) {
-    if (event.kind === 'EpochOpened') state.isEpochEnding = true
+    if (event.kind === 'EpochOpened') state.epochEndsAtHead = update.head.number
     if (event.kind !== 'WithdrawalRequested') continue
     const known = state.headRequests.get(event.account)?.requestedWei ?? 0n
     const requestedWei = event.requestedWei > known ? event.requestedWei : known
@@ -201,13 +230,12 @@ export function rollBack(state: LedgerState): boolean {
  * deployment: for reorganisations deeper than the undo log. Live CTPs and votes stay.
  */
 export function forgetChain(state: LedgerState): void {
+  // First of all: a crash half-way must not leave an old block above rows that are gone.
+  state.store.commit([{ bucket: buckets.meta, key: metaKey('confirmed'), value: undefined }])
   const { account, offer, settlement, energyAccount, undo } = buckets
   for (const bucket of [account, offer, settlement, energyAccount, undo]) {
     const keys = Array.from(state.store.entries(bucket), (entry) => entry.key)
     state.store.commit(keys.map((key) => ({ bucket, key, value: undefined })))
   }
-  state.store.commit([
-    { bucket: buckets.meta, key: new TextEncoder().encode('confirmed'), value: undefined },
-  ])
   reload(state)
 }

@@ -164,7 +164,7 @@ class Play {
   /** Settles what is due as the contract would: nonces used, balances moved. */
   settle(): void {
     const { state } = this.world
-    const trades = listSettleable(state, this.world.nowSeconds + 1, 100).map(
+    const trades = [...listSettleable(state, this.world.nowSeconds + 1)].map(
       (live): SettledTrade => {
         const { ctp } = ctpRowOf(state, live.number)
         const paidWei = paymentOf(ctp.amountWei, ctp.energyWh, live.deliveredWh)

@@ -5,6 +5,7 @@ import {
   type Address,
   type Bytes32,
   bytesToHex,
+  type Hex,
   hexToBytes,
   zeroAddress,
 } from '../protocol/bytes.ts'
@@ -12,6 +13,7 @@ import { ByteWriter } from '../protocol/byteWriter.ts'
 import type { Committee } from '../protocol/committee.ts'
 import type { Market } from '../protocol/digest.ts'
 import { keccak256 } from '../protocol/keccak.ts'
+import { itemsHashOf } from '../protocol/settlementBatch.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { type Seconds, seconds, wei } from '../protocol/units.ts'
 import { AccountBook } from './accountBook.ts'
@@ -37,6 +39,8 @@ export type LedgerOptions = {
   liveCtpsPerAccount: number
   /** Live CTPs a node keeps at all. */
   liveCtps: number
+  /** The operator's word that this member never voted in this market before. */
+  isFirstStart: boolean
 }
 
 /** Everything the rules read and write. Only the store lasts: the rest is derived from it. */
@@ -49,8 +53,8 @@ export type LedgerState = {
   accounts: AccountBook
   /** Certified live CTPs by the time at which their money is free. */
   freeAt: TimeQueue<LiveCtp>
-  /** Fully delivered CTPs that can settle now. */
-  full: Set<LiveCtp>
+  /** Fully delivered CTPs, which can settle now, by the time at which they must have. */
+  full: TimeQueue<LiveCtp>
   /** Partly delivered CTPs by the time from which they settle. */
   partial: TimeQueue<LiveCtp>
   tree: SparseTree
@@ -62,8 +66,14 @@ export type LedgerState = {
   committee: Committee
   /** Largest withdrawal request of heads that are not confirmed yet. */
   headRequests: Map<Address, { requestedWei: bigint; headNumber: number }>
-  /** A head shows that this epoch is over. */
-  isEpochEnding: boolean
+  /** A head of that height showed that this epoch is over. */
+  epochEndsAtHead: number | undefined
+  /** Offers that can be bought from, by id. */
+  openOffers: Map<bigint, OfferRow>
+  /** Before this block time the member does not vote: it may have lost what it signed. */
+  votesFromSeconds: number | undefined
+  /** Batches this node signed, by what members sign of them: calls may hide in a wrapper. */
+  batches: Map<Bytes32, Hex>
 }
 
 /** Schema of the rows; raised whenever one changes its form. */
@@ -110,7 +120,7 @@ export function openLedgerState(
     live: new Map(),
     accounts: new AccountBook((account, nonce) => isNonceClosed(store, account, nonce)),
     freeAt: new TimeQueue(),
-    full: new Set(),
+    full: new TimeQueue(),
     partial: new TimeQueue(),
     tree: new SparseTree(),
     promisedWh: new Map(),
@@ -119,7 +129,10 @@ export function openLedgerState(
     head: undefined,
     committee: nobody,
     headRequests: new Map(),
-    isEpochEnding: false,
+    epochEndsAtHead: undefined,
+    openOffers: new Map(),
+    votesFromSeconds: undefined,
+    batches: new Map(),
   }
   reload(state)
   return state
@@ -131,10 +144,20 @@ export function reload(state: LedgerState): void {
   state.live = new Map()
   state.accounts = new AccountBook((account, nonce) => isNonceClosed(store, account, nonce))
   state.freeAt = new TimeQueue()
-  state.full = new Set()
+  state.full = new TimeQueue()
   state.partial = new TimeQueue()
   state.promisedWh = new Map()
   state.tree = SparseTree.from(loadLive(state))
+  state.openOffers = new Map()
+  for (const { key } of store.entries(buckets.offer))
+    refreshOffer(state, new ByteReader(key).uint64())
+  state.batches = new Map()
+  for (const { value } of store.entries(buckets.batch)) {
+    const items = bytesToHex(value)
+    state.batches.set(itemsHashOf(items), items)
+  }
+  const votesFrom = store.get(buckets.meta, metaKey('votesFrom'))
+  state.votesFromSeconds = votesFrom && new ByteReader(votesFrom).uint40()
   const [newest] = store.entries(buckets.ctp, { isReversed: true })
   state.nextNumber = newest === undefined ? 1 : Number(new ByteReader(newest.key).uint64()) + 1
   const confirmed = store.get(buckets.meta, metaKey('confirmed'))
@@ -197,7 +220,7 @@ export function trackDelivery(state: LedgerState, ctp: LiveCtp): void {
   const partialFrom = partialFromSecondsOf(state, ctp.expirySeconds)
   if (ctp.deliveredWh >= ctp.energyWh) {
     state.partial.remove(partialFrom, ctp)
-    state.full.add(ctp)
+    state.full.add(freeAtSecondsOf(state, ctp.expirySeconds), ctp)
   } else {
     state.partial.add(partialFrom, ctp)
   }
@@ -208,7 +231,7 @@ export function untrackLive(state: LedgerState, ctp: LiveCtp): void {
   state.live.delete(ctp.ctpId)
   state.accounts.remove(ctp)
   state.freeAt.remove(freeAtSecondsOf(state, ctp.expirySeconds), ctp)
-  state.full.delete(ctp)
+  state.full.remove(freeAtSecondsOf(state, ctp.expirySeconds), ctp)
   state.partial.remove(partialFromSecondsOf(state, ctp.expirySeconds), ctp)
   if (ctp.state !== 'proposed') state.tree.delete(idKey(ctp.ctpId))
   const promised = state.promisedWh.get(ctp.offerId)
@@ -248,6 +271,16 @@ export function freeWeiOf(state: LedgerState, chain: AccountState): bigint {
 export function offerOf(state: LedgerState, offerId: bigint): OfferRow | undefined {
   const bytes = state.store.get(buckets.offer, offerKey(offerId))
   return bytes && decodeOffer(offerId, bytes)
+}
+
+/** Brings the open offers up to date with the store, for one offer. */
+export function refreshOffer(state: LedgerState, offerId: bigint): void {
+  const offer = offerOf(state, offerId)
+  if (offer === undefined || offer.isWithdrawn || offer.soldWh >= offer.energyWh) {
+    state.openOffers.delete(offerId)
+  } else {
+    state.openOffers.set(offerId, offer)
+  }
 }
 
 /** Energy of an offer that is neither paid for nor promised, as this node counts. */

@@ -21,7 +21,6 @@ import {
   freeWeiOf,
   type LedgerState,
   leftWhOf,
-  offerOf,
   partialFromSecondsOf,
   requestedWeiOf,
 } from './ledgerState.ts'
@@ -31,6 +30,8 @@ import { numberOf } from './voting.ts'
 
 /** Most rows of one answer. */
 const listLimit = 1000
+/** Most rows that one question makes the node look at. */
+const mostLookedAt = 10_000
 
 /** A CTP's present state, from what is live, or how it ended. */
 function progressOf(state: LedgerState, row: CtpRow): Pick<CtpView, 'state' | 'deliveredWh'> {
@@ -109,14 +110,15 @@ export function viewDossier(state: LedgerState, key: Bytes32 | number): CtpDossi
 }
 
 function* numbersOf(state: LedgerState, filter: CtpFilter): IterableIterator<number> {
-  const { account, afterNumber = 0 } = filter
+  const { account, afterNumber = 0, beforeNumber = state.nextNumber } = filter
+  const end = Math.min(beforeNumber, state.nextNumber)
   if (account === undefined) {
-    for (let number = state.nextNumber - 1; number > afterNumber; number--) yield number
+    for (let number = end - 1; number > afterNumber; number--) yield number
     return
   }
   const range = {
     from: accountNumberKey(account, afterNumber + 1),
-    to: accountNumberKey(account, state.nextNumber),
+    to: accountNumberKey(account, end),
     isReversed: true,
   }
   for (const { key } of state.store.entries(buckets.byAccount, range)) {
@@ -124,12 +126,15 @@ function* numbersOf(state: LedgerState, filter: CtpFilter): IterableIterator<num
   }
 }
 
-/** CTPs that match, newest first; at most 1,000. */
+/**
+ * CTPs that match, newest first; at most 1,000. Looks at 10,000 at most: go on with `beforeNumber`.
+ */
 export function listCtps(state: LedgerState, filter: CtpFilter): CtpView[] {
   const limit = Math.min(filter.limit ?? 100, listLimit)
   const found: CtpView[] = []
+  let looked = 0
   for (const number of numbersOf(state, filter)) {
-    if (found.length >= limit) break
+    if (found.length >= limit || looked++ >= mostLookedAt) break
     const view = viewOfRow(state, ctpRowOf(state, number))
     if (filter.state === undefined || view.state === filter.state) found.push(view)
   }
@@ -144,18 +149,28 @@ export function viewOffer(state: LedgerState, offer: OfferRow): OfferView {
   return { ...terms, leftWh, isOpen: !isWithdrawn && !isOver }
 }
 
-/** An offer by id. Throws `offer/unknown`. */
-export function viewOfferById(state: LedgerState, offerId: bigint): OfferView {
-  const offer = offerOf(state, offerId)
-  if (offer === undefined) throw new SpbError('offer/unknown')
-  return viewOffer(state, offer)
+/** Open offers from memory; all of them, newest first, from the store, as many as are looked at. */
+function* rowsOf(state: LedgerState, filter: OfferFilter): IterableIterator<OfferRow> {
+  if (filter.isClosedIncluded !== true) {
+    const now = state.confirmed?.timeSeconds ?? 0
+    for (const offer of state.openOffers.values()) {
+      if (offer.untilSeconds > now) yield offer
+      else state.openOffers.delete(offer.offerId)
+    }
+    return
+  }
+  let looked = 0
+  for (const { key, value } of state.store.entries(buckets.offer, { isReversed: true })) {
+    if (looked++ >= mostLookedAt) return
+    yield decodeOffer(new ByteReader(key).uint64(), value)
+  }
 }
 
-/** Offers that match, cheapest first; at most 1,000. */
+/** Offers that match, cheapest first; at most 1,000. Closed ones of the newest 10,000 only. */
 export function listOffers(state: LedgerState, filter: OfferFilter): OfferView[] {
   const found: OfferView[] = []
-  for (const { key, value } of state.store.entries(buckets.offer)) {
-    const offer = viewOffer(state, decodeOffer(new ByteReader(key).uint64(), value))
+  for (const row of rowsOf(state, filter)) {
+    const offer = viewOffer(state, row)
     const isWanted =
       (filter.isClosedIncluded === true || (offer.isOpen && offer.leftWh > 0)) &&
       (filter.producer === undefined || offer.producer === filter.producer) &&

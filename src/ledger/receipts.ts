@@ -61,17 +61,20 @@ function refuseClosed(state: LedgerState, { erc }: SignedErc): SpbError {
 }
 
 /**
- * Trades that a settlement at this block time would pay: full deliveries, then partial ones past
- * expiry and half of the grace; the earliest to expire first.
+ * Trades that a settlement at this block time would pay: full deliveries, and partial ones past
+ * expiry and half of the grace; those first whose money would be free first.
  */
-export function listSettleable(state: LedgerState, nowSeconds: number, most: number): LiveCtp[] {
-  const isOpen = (ctp: LiveCtp) => nowSeconds <= freeAtSecondsOf(state, ctp.expirySeconds)
-  const due: LiveCtp[] = []
-  for (const queue of [state.full, state.partial.due(nowSeconds)]) {
-    for (const ctp of queue) {
-      if (due.length >= most) return due
-      if (isOpen(ctp)) due.push(ctp)
-    }
+export function* listSettleable(state: LedgerState, nowSeconds: number): IterableIterator<LiveCtp> {
+  const full = state.full.due(Number.POSITIVE_INFINITY)
+  const partial = state.partial.due(nowSeconds)
+  let [nextFull, nextPartial] = [full.next(), partial.next()]
+  while (!nextFull.done || !nextPartial.done) {
+    const isFullFirst =
+      nextPartial.done ||
+      (!nextFull.done && nextFull.value.expirySeconds <= nextPartial.value.expirySeconds)
+    const ctp: LiveCtp = isFullFirst ? nextFull.value : nextPartial.value
+    if (nowSeconds <= freeAtSecondsOf(state, ctp.expirySeconds)) yield ctp
+    if (isFullFirst) nextFull = full.next()
+    else nextPartial = partial.next()
   }
-  return due
 }

@@ -1,67 +1,54 @@
-/** Items by due time: cheap to add, remove and take what is due. Times are whole seconds. */
+/** Items by due time, walked in order of time. Times are whole seconds. */
 export class TimeQueue<Item> {
   readonly #itemsAt = new Map<number, Set<Item>>()
-  /** Binary min-heap of the times in `#itemsAt`; a time whose items all went is dropped later. */
+  /** The times in `#itemsAt`, ascending. New ones mostly belong at the end, where it is cheap. */
   readonly #times: number[] = []
+  #size = 0
+
+  /** How many items are queued. */
+  get size(): number {
+    return this.#size
+  }
 
   add(timeSeconds: number, item: Item): void {
     const items = this.#itemsAt.get(timeSeconds)
-    if (items !== undefined) {
+    if (items === undefined) {
+      this.#itemsAt.set(timeSeconds, new Set([item]))
+      this.#times.splice(this.#findPlace(timeSeconds), 0, timeSeconds)
+      this.#size++
+    } else if (!items.has(item)) {
       items.add(item)
-      return
+      this.#size++
     }
-    this.#itemsAt.set(timeSeconds, new Set([item]))
-    this.#push(timeSeconds)
   }
 
+  /** Takes an item out; one that is not there is no error. */
   remove(timeSeconds: number, item: Item): void {
-    this.#itemsAt.get(timeSeconds)?.delete(item)
+    const items = this.#itemsAt.get(timeSeconds)
+    if (items === undefined || !items.delete(item)) return
+    this.#size--
+    if (items.size > 0) return
+    this.#itemsAt.delete(timeSeconds)
+    this.#times.splice(this.#findPlace(timeSeconds), 1)
   }
 
-  /** Items due at or before a time, earliest first; they stay queued. */
+  /** Items due at or before a time, earliest first; the queue must not change meanwhile. */
   *due(nowSeconds: number): IterableIterator<Item> {
-    const dueTimes = this.#times.filter((time) => time <= nowSeconds).sort((a, b) => a - b)
-    for (const time of dueTimes) yield* this.#itemsAt.get(time) ?? []
+    for (const time of this.#times) {
+      if (time > nowSeconds) return
+      yield* this.#itemsAt.get(time)!
+    }
   }
 
-  /** Takes out all items due at or before a time, earliest first. */
-  takeDue(nowSeconds: number): Item[] {
-    const taken: Item[] = []
-    while (this.#times.length > 0 && this.#times[0]! <= nowSeconds) {
-      const time = this.#pop()
-      taken.push(...(this.#itemsAt.get(time) ?? []))
-      this.#itemsAt.delete(time)
+  /** Index of the first time that is not below the given one. */
+  #findPlace(timeSeconds: number): number {
+    let low = 0
+    let high = this.#times.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#times[middle]! < timeSeconds) low = middle + 1
+      else high = middle
     }
-    return taken
-  }
-
-  #push(time: number): void {
-    const heap = this.#times
-    let at = heap.push(time) - 1
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (heap[parent]! <= time) break
-      heap[at] = heap[parent]!
-      at = parent
-    }
-    heap[at] = time
-  }
-
-  #pop(): number {
-    const heap = this.#times
-    const top = heap[0]!
-    const last = heap.pop()!
-    if (heap.length === 0) return top
-    let at = 0
-    while (true) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && heap[child + 1]! < heap[child]!) child++
-      if (heap[child]! >= last) break
-      heap[at] = heap[child]!
-      at = child
-    }
-    heap[at] = last
-    return top
+    return low
   }
 }

@@ -1,5 +1,5 @@
 import type { Change } from '../ports/store.ts'
-import type { Bytes32 } from '../protocol/bytes.ts'
+import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import type { IdentifiedCtp, VerifiedCtp } from '../protocol/ctpSubmission.ts'
 import type { VoidCertificate, Vote } from '../protocol/holdCertificate.ts'
 import { SpbError } from '../protocol/spbError.ts'
@@ -21,9 +21,11 @@ import {
   type LedgerState,
   stateDigestOf,
   trackLive,
+  untrackLive,
 } from './ledgerState.ts'
 import {
   decodeNonceRow,
+  decodeVoidSignatures,
   encodeNonceRow,
   encodeVoidSignatures,
   encodeVotes,
@@ -38,7 +40,7 @@ export function numberOf(state: LedgerState, ctpId: Bytes32): number | undefined
   return closed && decodeClosedCtp(closed).number
 }
 
-function nonceRowOf(state: LedgerState, account: `0x${string}`, nonce: number): NonceRow {
+function nonceRowOf(state: LedgerState, account: Address, nonce: number): NonceRow {
   const bytes = state.store.get(buckets.nonce, nonceKey(account, nonce))
   return bytes === undefined ? { isVoidSigned: false, isVoided: false } : decodeNonceRow(bytes)
 }
@@ -116,14 +118,20 @@ export function certify(
   }
   state.store.commit([
     ...(known === undefined ? rowChanges(held, identified) : []),
-    isOver
-      ? { bucket: buckets.closed, key: idKey(ctpId), value: encodeClosedCtp(closed) }
-      : { bucket: buckets.live, key: idKey(ctpId), value: encodeLiveCtp(held) },
+    ...(isOver
+      ? [
+          { bucket: buckets.closed, key: idKey(ctpId), value: encodeClosedCtp(closed) },
+          { bucket: buckets.live, key: idKey(ctpId), value: undefined },
+        ]
+      : [{ bucket: buckets.live, key: idKey(ctpId), value: encodeLiveCtp(held) }]),
     { bucket: buckets.certificate, key: idKey(ctpId), value: encodeVotes(epoch, votes) },
     { bucket: buckets.nonce, key: nonceKey(consumer, ctp.nonce), value: encodeNonceRow(nonceRow) },
   ])
   if (known === undefined) state.nextNumber++
-  if (isOver) return
+  if (isOver) {
+    if (known !== undefined) untrackLive(state, known)
+    return
+  }
   if (known === undefined) {
     trackLive(state, held)
   } else {
@@ -144,12 +152,20 @@ export function isPast(state: LedgerState, ctp: Pick<LiveCtp, 'expirySeconds'>):
 /**
  * Checks that a void certificate of a nonce can never meet a live hold of it, and writes down that
  * this member signs one: it never votes there again. `shown` is a CTP that its account signed at
- * that nonce. Throws `ctp/nonce-closed`, `ctp/not-stuck`.
+ * that nonce. Throws `ctp/nonce-closed`, `ctp/nonce-skipped`,
+ * `ctp/insufficient-balance`, `ctp/not-stuck`.
  */
 export function recordVoidVote(state: LedgerState, shown: IdentifiedCtp): void {
   const { consumer, ctp } = shown
-  const next = state.accounts.nextNonceOf(consumer, accountStateOf(state, consumer))
+  const chain = accountStateOf(state, consumer)
+  const next = state.accounts.nextNonceOf(consumer, chain)
   if (ctp.nonce < next) throw new SpbError('ctp/nonce-closed')
+  // Each void leaves rows behind for good: only for the nonce that stands in the way of an
+  // account that has money to trade with.
+  if (ctp.nonce > next) throw new SpbError('ctp/nonce-skipped')
+  if (chain.balanceWei < state.facts.options.minimumAmountWei) {
+    throw new SpbError('ctp/insufficient-balance', 'The account has no money at this market.')
+  }
   const row = nonceRowOf(state, consumer, ctp.nonce)
   if (row.certifiedCtpId !== undefined) throw new SpbError('ctp/nonce-closed')
   if (row.isVoidSigned) return
@@ -168,4 +184,14 @@ export function applyVoid(state: LedgerState, certificate: VoidCertificate): voi
     { bucket: buckets.nonce, key, value: encodeNonceRow({ ...row, isVoided: true }) },
     { bucket: buckets.voided, key, value: encodeVoidSignatures(epoch, signatures) },
   ])
+}
+
+/** The void certificate of a nonce, where it is known. */
+export function voidOf(
+  state: LedgerState,
+  account: Address,
+  nonce: number,
+): VoidCertificate | undefined {
+  const bytes = state.store.get(buckets.voided, nonceKey(account, nonce))
+  return bytes && { account, nonce, ...decodeVoidSignatures(bytes) }
 }

@@ -1,5 +1,6 @@
 import type { Change, Entry, KeyRange, Store } from '../ports/store.ts'
 import { bytesToHex } from '../protocol/bytes.ts'
+import { assert } from '../protocol/spbError.ts'
 
 /** Reads that are remembered at most; then all are forgotten. */
 const mostReads = 50_000
@@ -13,6 +14,8 @@ const mostReads = 50_000
  */
 export class WriteBuffer implements Store {
   readonly #store: Store
+  /** A commit or sync beneath threw: what is here may be ahead of the disk for good. */
+  #hasFailed = false
   readonly #changes = new Map<string, Change>()
   /** What was read since the last sync, also that there was nothing. */
   readonly #reads = new Map<string, Uint8Array | undefined>()
@@ -49,18 +52,22 @@ export class WriteBuffer implements Store {
   sync(): void {
     this.#flush()
     this.#reads.clear()
+    this.#hasFailed = true
     this.#store.sync()
+    this.#hasFailed = false
   }
 
   close(): void {
-    this.#flush()
+    if (!this.#hasFailed) this.#flush()
     this.#store.close()
   }
 
   #flush(): void {
     if (this.#changes.size === 0) return
-    const changes = [...this.#changes.values()]
-    this.#store.commit(changes)
+    assert(!this.#hasFailed, 'nobody works on with a store that failed')
+    this.#hasFailed = true
+    this.#store.commit([...this.#changes.values()])
+    this.#hasFailed = false
     for (const [name, { value }] of this.#changes) {
       if (this.#reads.has(name)) this.#reads.set(name, value)
     }

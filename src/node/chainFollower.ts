@@ -30,13 +30,23 @@ export async function followChain(
     chain.head(),
     known === undefined ? undefined : chain.blockAt(known.number),
   ])
+  if (known !== undefined && head.number < known.number) {
+    // A client that lags, or a shorter branch: either grows, and shows then what it is.
+    throw new SpbError('chain/unreachable', 'The Ethereum client is behind what was confirmed.')
+  }
   if (again?.hash !== known?.hash) return { kind: 'reorganised' }
   const { deploymentBlock } = state.facts
   const target = Math.max(head.number - confirmations, known?.number ?? deploymentBlock)
   const confirmed = target === head.number ? head : await chain.blockAt(target)
   if (confirmed === undefined) throw new SpbError('chain/unreachable', 'The chain got shorter.')
   const update = await readUpdate(chain, state, known, confirmed, head)
-  if ((await chain.blockAt(target))?.hash !== confirmed.hash) {
+  // Both ends: a reorganisation between them would put the new branch on top of the old one.
+  const [start, end] = await Promise.all([
+    known === undefined ? undefined : chain.blockAt(known.number),
+    chain.blockAt(target),
+  ])
+  if (start?.hash !== known?.hash) return { kind: 'reorganised' }
+  if (end?.hash !== confirmed.hash) {
     throw new SpbError('chain/unreachable', 'The chain was reorganised while it was read.')
   }
   return { kind: 'update', update }
@@ -59,11 +69,14 @@ async function readUpdate(
   for (const event of events) {
     for (const account of accountsOf(event)) touched.add(account)
     if (event.kind !== 'Settled') continue
-    const batch = readSettledBatch(state.market, event)
+    const batch = readSettledBatch(state, event)
     settled.push(batch)
-    // A wrapper contract hid the items: any account with a live CTP may have changed.
-    if (batch.isHidden) for (const { consumer } of state.live.values()) touched.add(consumer)
     for (const account of batch.accounts) touched.add(account)
+    if (!batch.isHidden) continue
+    // A wrapper hid items that others signed: any party of a live CTP may have been paid.
+    for (const { consumer, producer } of state.live.values()) {
+      touched.add(consumer).add(producer)
+    }
   }
   touched.delete(zeroAddress)
   const accounts = touched.size > 0 ? await chain.accounts([...touched], confirmed.number) : []
@@ -98,10 +111,13 @@ type SettledBatch = {
 }
 
 /** What a settlement's call and bitmap say was paid. */
-function readSettledBatch(market: Market, event: SettledEvent): SettledBatch {
+function readSettledBatch({ market, batches }: LedgerState, event: SettledEvent): SettledBatch {
   const batch: SettledBatch = { trades: [], skipped: [], accounts: [], isHidden: false }
-  if (event.items === undefined) return { ...batch, isHidden: true }
-  const items = unpackBatch(event.items)
+  // Nothing moved: nothing need be read, however often somebody has an old batch settled again.
+  if (event.settledBitmap === 0n && event.items === undefined) return batch
+  const packed = event.items ?? batches.get(event.itemsHash)
+  if (packed === undefined) return { ...batch, isHidden: true }
+  const items = unpackBatch(packed)
   const paid = items.filter((_, index) => isBitSet(event.settledBitmap, index)).length
   const gasShare = paid === 0 ? 0 : Math.round(Number(event.gasUsed) / paid)
   for (const [index, item] of items.entries()) {

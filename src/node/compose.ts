@@ -30,6 +30,12 @@ export type NodeOptions = {
   stallMs?: number
   beneficiary?: Address
   liveCtps?: number
+  /**
+   * The operator's word that this member never voted in this market. Without it a member with a
+   * new database, in a market where accounts have money, waits until nothing it may have signed
+   * can be live any more.
+   */
+  isFirstStart?: boolean
   /** Requests that may wait; more are refused with `node/overloaded`. */
   waitingRequests?: number
 }
@@ -61,6 +67,7 @@ export async function composeNode(
     manufacturers: options.manufacturers,
     liveCtpsPerAccount: limits.nonceWindow,
     liveCtps: options.liveCtps ?? 2_000_000,
+    isFirstStart: options.isFirstStart ?? false,
   })
   const settlement = {
     batchItems: options.batchItems ?? 100,

@@ -2,7 +2,7 @@ import { idKey } from '../ledger/keys.ts'
 import type { LedgerState } from '../ledger/ledgerState.ts'
 import { stateDigestOf } from '../ledger/ledgerState.ts'
 import { listCtps, listOffers, viewAccount, viewDossier } from '../ledger/ledgerViews.ts'
-import { bytesToHex } from '../protocol/bytes.ts'
+import { type Bytes32, bytesToHex } from '../protocol/bytes.ts'
 import { quorumOf } from '../protocol/committee.ts'
 import type { VoidCertificate } from '../protocol/holdCertificate.ts'
 import { curveBackend } from '../protocol/signature.ts'
@@ -21,21 +21,28 @@ export function createNodeService(
   machine: NodeMachine,
   state: LedgerState,
 ): NodeService {
+  /** Memory may be ahead of a disk that failed: nothing of it may leave. */
+  const safe = <Args extends unknown[], Result>(read: (...args: Args) => Result) => {
+    return (...args: Args): Result => {
+      if (runtime.failure !== undefined) throw runtime.failure
+      return read(...args)
+    }
+  }
   return {
     market: () => ({ ...state.facts, manufacturers: [...state.options.manufacturers.keys()] }),
     status: () => statusOf(runtime, machine, state),
-    totals: () => ({ ...machine.totals, heldWei: wei(state.accounts.totalHeldWei) }),
+    totals: safe(() => ({ ...machine.totals, heldWei: wei(state.accounts.totalHeldWei) })),
     // Each kind of request has its own kind of reply, which the machine keeps apart.
     submitCtp: (submission) => runtime.submit(submission) as Promise<CtpView>,
     submitErc: (signed) =>
       runtime.ask((request) => ({ kind: 'receipt', request, signed })) as Promise<ErcView>,
     voidNonce: (shown) =>
       runtime.ask((request) => ({ kind: 'void', request, shown })) as Promise<VoidCertificate>,
-    ctp: (key) => viewDossier(state, key),
-    ctps: (filter) => listCtps(state, filter),
-    offers: (filter) => listOffers(state, filter),
-    account: (address) => viewAccount(state, address),
-    proof(ctpId) {
+    ctp: safe((key) => viewDossier(state, key)),
+    ctps: safe((filter) => listCtps(state, filter)),
+    offers: safe((filter) => listOffers(state, filter)),
+    account: safe((address) => viewAccount(state, address)),
+    proof: safe((ctpId: Bytes32) => {
       const live = state.live.get(ctpId)
       const isCertified = live !== undefined && live.state !== 'proposed'
       return {
@@ -43,7 +50,7 @@ export function createNodeService(
         digest: isCertified ? bytesToHex(stateDigestOf(live)) : null,
         proof: state.tree.prove(idKey(ctpId)),
       }
-    },
+    }),
     subscribe: (listener) => runtime.subscribe(listener),
   }
 }

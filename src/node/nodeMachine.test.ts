@@ -221,7 +221,10 @@ describe('refusals of a CTP, each with its code', () => {
     ],
     [
       'more energy than the offer has',
-      (world) => world.submit(submissionOf({ energyWh: 10_001, amountWei: 20_002n })),
+      (world) => {
+        world.fund(consumer.address, 100_000n)
+        return world.submit(submissionOf({ energyWh: 10_001, amountWei: 20_002n }))
+      },
       'offer/sold-out',
     ],
     [

@@ -6,10 +6,17 @@ import {
   forgetChain,
   rollBack,
 } from '../ledger/chainUpdates.ts'
-import type { LedgerState } from '../ledger/ledgerState.ts'
-import { viewCtp, viewOfferById } from '../ledger/ledgerViews.ts'
+import { type LedgerState, offerOf } from '../ledger/ledgerState.ts'
+import { viewCtp, viewOffer } from '../ledger/ledgerViews.ts'
 import { takeReceipt } from '../ledger/receipts.ts'
-import { applyVoid, certify, numberOf, recordVoidVote, recordVote } from '../ledger/voting.ts'
+import {
+  applyVoid,
+  certify,
+  numberOf,
+  recordVoidVote,
+  recordVote,
+  voidOf,
+} from '../ledger/voting.ts'
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import { quorumOf } from '../protocol/committee.ts'
 import { identifyCtp, type SignedCtp, type VerifiedCtp } from '../protocol/ctpSubmission.ts'
@@ -135,8 +142,11 @@ export class NodeMachine {
     try {
       this.gate.check()
       if (known === undefined) {
-        checkEnergyLeft(this.#state, verified)
+        // The vote for an account's earlier CTP of this step closes its nonce.
+        const isSecond = ballot.some(({ consumer }) => consumer === verified.consumer)
+        if (isSecond) this.#castVotes(ballot.splice(0))
         checkAdmission(this.#state, verified, false)
+        checkEnergyLeft(this.#state, verified)
         recordVote(this.#state, verified)
         this.totals.ctps++
       }
@@ -193,6 +203,8 @@ export class NodeMachine {
     this.gate.check()
     const { market, committee } = this.#state
     const identified = identifyCtp(market, shown)
+    const known = voidOf(this.#state, identified.consumer, shown.ctp.nonce)
+    if (known !== undefined) return known
     recordVoidVote(this.#state, identified)
     const account = identified.consumer
     const { nonce } = shown.ctp
@@ -219,8 +231,7 @@ export class NodeMachine {
         this.totals.settlementGas += event.gasUsed
         this.totals.settlementCalldataBytes += event.calldataBytes
       } else if (event.kind === 'OfferAdded' || event.kind === 'OfferWithdrawn') {
-        const offer = viewOfferById(this.#state, event.offerId)
-        this.#effects.push({ kind: 'event', event: { kind: 'offer', offer } })
+        this.#announceOffer(event.offerId)
       }
     }
     for (const trade of update.trades) {
@@ -230,6 +241,14 @@ export class NodeMachine {
     if (!isNewBlock) return
     const { number, timeSeconds } = update.confirmed
     this.#effects.push({ kind: 'event', event: { kind: 'block', number, timeSeconds } })
+  }
+
+  #announceOffer(offerId: bigint): void {
+    const row = offerOf(this.#state, offerId)
+    // One that was made before the block from which this node reads the chain.
+    if (row === undefined) return
+    const offer = viewOffer(this.#state, row)
+    this.#effects.push({ kind: 'event', event: { kind: 'offer', offer } })
   }
 
   #announceClosed({ ctp, closed }: ClosedByUpdate): void {

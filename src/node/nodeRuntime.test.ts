@@ -91,6 +91,7 @@ async function openNode(options: { waitingRequests?: number } = {}) {
       memberKey: member.key,
       manufacturers: new Map([[manufacturer.address, seconds(startSeconds * 2)]]),
       pollMs: 0,
+      isFirstStart: true,
       ...options,
     },
     { store, chain, log: quiet, clock: { nowMs: () => startSeconds * 1000 } },

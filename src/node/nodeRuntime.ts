@@ -49,6 +49,9 @@ export class NodeRuntime {
   readonly #listeners = new Set<(event: NodeEvent) => void>()
   readonly #stops: (() => void)[] = []
   #nextRequest = 1
+  /** Inputs taken in, and stepped, since the start. */
+  #pushed = 0
+  #stepped = 0
   #isDraining = false
   #isVerifying = false
   #polling: Promise<void> | undefined
@@ -118,19 +121,25 @@ export class NodeRuntime {
       const submissions = batch.map(({ submission }) => submission)
       this.#parts.verifier.verify(submissions).then(
         (results) => {
+          if (this.#isClosed) return
           for (const [index, result] of results.entries()) {
             const { request } = batch[index]!
             if (result instanceof SpbError) this.#refuse(request, result)
             else this.#push({ kind: 'ctp', request, verified: result })
           }
         },
-        (error) => this.#fail(error),
+        (err) => {
+          // A worker died, and is replaced; the same submissions may be sent again.
+          this.#parts.log.error({ err }, 'signatures could not be checked')
+          for (const { request } of batch) this.#refuse(request, new SpbError('node/overloaded'))
+        },
       )
     })
   }
 
   #push(input: NodeInput): void {
     this.#inputs.push(input)
+    this.#pushed++
     if (this.#isDraining) return
     this.#isDraining = true
     this.#parts.scheduler.defer(() => this.#drain())
@@ -149,6 +158,7 @@ export class NodeRuntime {
       this.#fail(error)
       return
     }
+    this.#stepped += inputs.length
     for (const effect of effects) this.#release(effect)
     if (this.#inputs.length > 0 && !this.#isDraining) {
       this.#isDraining = true
@@ -166,7 +176,7 @@ export class NodeRuntime {
         this.#refuse(effect.request, effect.error)
         break
       case 'event':
-        for (const listener of this.#listeners) listener(effect.event)
+        this.#tell(effect.event)
         break
       case 'settle':
         this.#outside(
@@ -185,6 +195,17 @@ export class NodeRuntime {
       case 'log':
         this.#parts.log[effect.level](effect.meta, effect.message)
         break
+    }
+  }
+
+  /** A listener that fails is its own affair. */
+  #tell(event: NodeEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch (err) {
+        this.#parts.log.error({ err }, 'a listener failed')
+      }
     }
   }
 
@@ -253,9 +274,10 @@ export class NodeRuntime {
     }
   }
 
-  /** Resolves once the inputs so far were stepped. */
+  /** Resolves once the inputs so far were stepped, however many come after them. */
   async #settled(): Promise<void> {
-    while (this.#inputs.length > 0 && this.#failure === undefined) {
+    const target = this.#pushed
+    while (this.#stepped < target && this.#failure === undefined) {
       await new Promise<void>((resolve) => this.#parts.scheduler.defer(resolve))
     }
   }

@@ -1,15 +1,20 @@
 import type { ChainUpdate } from '../ledger/chainUpdates.ts'
 import type { LiveCtp } from '../ledger/ctpRow.ts'
-import { freeAtSecondsOf, type LedgerState, partialFromSecondsOf } from '../ledger/ledgerState.ts'
+import { type LedgerState, partialFromSecondsOf } from '../ledger/ledgerState.ts'
 import { ctpRowOf, listSettleable } from '../ledger/receipts.ts'
+import { nextBatchNumber, recordBatch } from '../ledger/signedBatches.ts'
 import type { SettleCall, TransactionOutcome } from '../ports/chain.ts'
 import { type Address, type Bytes32, bytesToHex } from '../protocol/bytes.ts'
 import { type MemberSignature, packSignatures, quorumOf } from '../protocol/committee.ts'
+import { limits } from '../protocol/limits.ts'
 import { itemsHashOf, packBatch } from '../protocol/settlementBatch.ts'
 import { addressOf, signMessage } from '../protocol/signature.ts'
 import type { NodeEffect } from './nodeEffect.ts'
 
-/** When a batch goes out: as soon as it is this large, or its oldest trade this old. */
+/**
+ * When a batch goes out: as soon as it is this large, or its oldest trade this old. What is due by
+ * then goes along, up to the most that the contract takes.
+ */
 export type SettlementOptions = {
   batchItems: number
   batchAgeMs: number
@@ -24,8 +29,8 @@ type InFlight = {
   ctpIds: Bytes32[]
   transactionHash?: Bytes32
   sentAtMs: number
-  /** The transaction is in a block that is not confirmed yet. */
-  isIncluded: boolean
+  /** The chain's height then: while it stands still, nothing is gained by sending again. */
+  sentAtHead: number
 }
 
 /** Longest pause after failures in a row. */
@@ -45,7 +50,8 @@ export class SettlementLoop {
   #dueSinceMs: number | undefined
   #failures = 0
   #pausedUntilMs = 0
-  #sequence = 0n
+  /** Batches in blocks that are not confirmed yet. */
+  readonly #included = new Map<Bytes32, { ctpIds: Set<Bytes32>; headNumber: number }>()
   /** CTPs that a settlement skipped, and until when they are left out. */
   readonly #heldOff = new Map<Bytes32, { times: number; untilMs: number }>()
 
@@ -75,10 +81,7 @@ export class SettlementLoop {
   noteOutcome(outcome: TransactionOutcome, nowMs: number): void {
     const flight = this.#inFlight
     if (flight === undefined) return
-    if (outcome.status === 'included' && outcome.isSuccess) {
-      flight.isIncluded = true
-      return
-    }
+    if (outcome.status === 'included' && outcome.isSuccess) return
     // Pending, dropped or reverted: made anew at once, which replaces a pending one with a
     // higher fee.
     this.#inFlight = undefined
@@ -89,6 +92,7 @@ export class SettlementLoop {
   /** A reorganisation may have undone the settlement, or what made it due. */
   noteRollBack(): void {
     this.#inFlight = undefined
+    this.#included.clear()
   }
 
   noteUpdate(update: ChainUpdate, nowMs: number): void {
@@ -99,10 +103,22 @@ export class SettlementLoop {
     }
     for (const { ctpId } of update.trades) this.#heldOff.delete(ctpId)
     for (const event of update.events) {
-      if (event.kind !== 'Settled') continue
-      if (event.sequence >= this.#sequence) this.#sequence = event.sequence + 1n
-      if (event.itemsHash === this.#inFlight?.itemsHash) this.#inFlight = undefined
+      if (event.kind === 'Settled') this.#land(event.itemsHash)
     }
+    for (const [itemsHash, { headNumber }] of this.#included) {
+      if (headNumber <= update.confirmed.number) this.#included.delete(itemsHash)
+    }
+    // In a block, but not confirmed: the next batch need not wait for that.
+    for (const event of update.headEvents) {
+      if (event.kind !== 'Settled' || event.itemsHash !== this.#inFlight?.itemsHash) continue
+      const { itemsHash, ctpIds } = this.#inFlight
+      this.#included.set(itemsHash, { ctpIds: new Set(ctpIds), headNumber: update.head.number })
+      this.#inFlight = undefined
+    }
+  }
+
+  #land(itemsHash: Bytes32): void {
+    if (itemsHash === this.#inFlight?.itemsHash) this.#inFlight = undefined
   }
 
   /** What to do now: nothing, send a batch, or look after the one in flight. */
@@ -129,10 +145,19 @@ export class SettlementLoop {
     for (const ctpId of this.#heldOff.keys()) {
       if (!this.#state.live.has(ctpId)) this.#heldOff.delete(ctpId)
     }
-    const most = this.#options.batchItems + this.#heldOff.size
-    return listSettleable(this.#state, timeSeconds, most)
-      .filter(({ ctpId }) => (this.#heldOff.get(ctpId)?.untilMs ?? 0) <= nowMs)
-      .slice(0, this.#options.batchItems)
+    const due: LiveCtp[] = []
+    for (const ctp of listSettleable(this.#state, timeSeconds)) {
+      if (due.length >= limits.itemsPerBatch) break
+      if (this.#isFree(ctp.ctpId, nowMs)) due.push(ctp)
+    }
+    return due
+  }
+
+  /** Neither held off, nor in a block that waits for its confirmation. */
+  #isFree(ctpId: Bytes32, nowMs: number): boolean {
+    if ((this.#heldOff.get(ctpId)?.untilMs ?? 0) > nowMs) return false
+    for (const { ctpIds } of this.#included.values()) if (ctpIds.has(ctpId)) return false
+    return true
   }
 
   #send(due: readonly LiveCtp[], nowMs: number): NodeEffect[] {
@@ -152,15 +177,19 @@ export class SettlementLoop {
     const itemsHash = itemsHashOf(items)
     const { epoch } = committee
     const { beneficiary } = this.#options
-    const order = { epoch, sequence: this.#sequence, itemsHash, beneficiary }
+    const number = nextBatchNumber(this.#state)
+    const sequence = BigInt(number)
+    const order = { epoch, sequence, itemsHash, beneficiary }
     const signature = signMessage(market, 'Settlement', order, this.#memberKey)
     const signatures: MemberSignature[] = [{ member, signature }]
     if (signatures.length < quorumOf(committee)) return []
     const ctpIds = due.map(({ ctpId }) => ctpId)
-    this.#inFlight = { itemsHash, ctpIds, sentAtMs: nowMs, isIncluded: false }
+    recordBatch(this.#state, number, items)
+    const sentAtHead = this.#state.head?.number ?? 0
+    this.#inFlight = { itemsHash, ctpIds, sentAtMs: nowMs, sentAtHead }
     this.#dueSinceMs = undefined
     const call: SettleCall = {
-      ...{ epoch, sequence: this.#sequence, beneficiary, items },
+      ...{ epoch, sequence, beneficiary, items },
       databaseRoot: bytesToHex(this.#state.tree.root()),
       votes: packSignatures(signatures),
     }
@@ -174,20 +203,9 @@ export class SettlementLoop {
       return []
     }
     if (nowMs - flight.sentAtMs < this.#options.resendMs) return []
+    if ((this.#state.head?.number ?? 0) <= flight.sentAtHead) return []
     flight.sentAtMs = nowMs
     if (flight.transactionHash === undefined) return []
     return [{ kind: 'checkSettlement', transactionHash: flight.transactionHash }]
-  }
-
-  /** Seconds until the first waiting trade's money would be free again, for status and alarms. */
-  secondsToSpare(): number | undefined {
-    const now = this.#state.head?.timeSeconds
-    if (now === undefined) return undefined
-    let spare: number | undefined
-    for (const ctp of this.#state.full) {
-      const left = freeAtSecondsOf(this.#state, ctp.expirySeconds) - now
-      if (spare === undefined || left < spare) spare = left
-    }
-    return spare
   }
 }

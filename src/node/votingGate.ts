@@ -38,7 +38,7 @@ export class VotingGate {
 
   /** Why the member does not vote, or undefined when it does. */
   reason(): { code: ErrorCode; text: string } | undefined {
-    const { confirmed, committee, isEpochEnding } = this.#state
+    const { confirmed, committee, epochEndsAtHead, votesFromSeconds = 0 } = this.#state
     if (confirmed === undefined || this.#headTimeSeconds < 0) {
       const text = 'The chain was not read yet.'
       return { code: this.#failure ?? 'node/not-voting', text }
@@ -48,6 +48,11 @@ export class VotingGate {
       const text = `The chain’s time stands still for ${Math.round(stalledMs / 1000)} s.`
       return { code: this.#failure ?? 'chain/stalled', text }
     }
+    if (confirmed.timeSeconds < votesFromSeconds) {
+      const from = new Date(votesFromSeconds * 1000).toISOString()
+      const text = `The database is new, and this member may have voted before: it waits until ${from}.`
+      return { code: 'node/not-voting', text }
+    }
     if (!committee.members.includes(this.#member)) {
       return { code: 'node/not-voting', text: 'This node is not a member of the committee.' }
     }
@@ -55,7 +60,7 @@ export class VotingGate {
       const text = 'The committee has several members, and this version asks none of the others.'
       return { code: 'node/not-voting', text }
     }
-    if (isEpochEnding) {
+    if (epochEndsAtHead !== undefined) {
       return { code: 'node/not-voting', text: 'The committee’s epoch is over.' }
     }
     return undefined

@@ -126,6 +126,8 @@ export type CtpFilter = {
   state?: CtpState
   /** Numbers above this only, so that a list can be paged. */
   afterNumber?: number
+  /** Numbers below this only: the next page of a list that is newest first. */
+  beforeNumber?: number
   limit?: number
 }
 

@@ -76,10 +76,12 @@ async function up(...words: string[]): Promise<Up> {
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const ready = await new Promise<Json>((resolve, reject) => {
-    child.stdout?.on('data', () => {
-      if (stdout().endsWith('}\n')) resolve(JSON.parse(stdout()) as Json)
-    })
+    // Its one document is all that it writes there.
+    child.stdout?.once('data', () => resolve(JSON.parse(stdout()) as Json))
     ended.then((code) => reject(new Error(`spb up ended with ${code}: ${stderr()}${stdout()}`)))
+  })
+  ended.then((code) => {
+    if (code !== 0) console.error(`spb up ended with ${code}: ${stderr()}${stdout()}`)
   })
   return {
     ...{ child, ready },

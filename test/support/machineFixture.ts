@@ -58,6 +58,7 @@ export type MachineWorldOptions = {
   members?: Address[]
   liveCtpsPerAccount?: number
   liveCtps?: number
+  isFirstStart?: boolean
 }
 
 /** One machine on a store, with a chain that the test writes block by block. */
@@ -75,6 +76,7 @@ export class MachineWorld {
       manufacturers: new Map([[manufacturer.address, seconds(startSeconds * 2)]]),
       liveCtpsPerAccount: options.liveCtpsPerAccount ?? 64,
       liveCtps: options.liveCtps ?? 1_000_000,
+      isFirstStart: options.isFirstStart ?? true,
     })
     this.machine = new NodeMachine(
       {

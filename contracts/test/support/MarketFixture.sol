@@ -76,8 +76,13 @@ abstract contract MarketFixture is Signing {
     }
 
     function createFrom(bytes memory code) internal returns (address created) {
-        assembly ("memory-safe") {
+        assembly {
             created := create(0, add(code, 0x20), mload(code))
+            // As `new` does: else an expected revert that does not come would go unnoticed.
+            if iszero(created) {
+                returndatacopy(0, 0, returndatasize())
+                revert(0, returndatasize())
+            }
         }
     }
 

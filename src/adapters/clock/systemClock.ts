@@ -1,8 +1,11 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { Scheduler } from '../../ports/scheduler.ts'
 
-/** The computer's clock. */
-export const systemClock: Clock = { nowMs: () => Date.now() }
+/**
+ * The time at the program's start, and how long it runs: nobody who sets the computer's clock can
+ * make a node wait an hour before it settles.
+ */
+export const systemClock: Clock = { nowMs: () => performance.timeOrigin + performance.now() }
 
 /** The event loop: deferred tasks run after input and output that is ready. */
 export const eventLoopScheduler: Scheduler = {

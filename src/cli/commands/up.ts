@@ -7,6 +7,7 @@ import type { Cli } from '../cli.ts'
 import { addExamples, type GlobalOptions } from '../commandAction.ts'
 import { writeResult } from '../commandResult.ts'
 import { dataFolderOf } from '../dataFolder.ts'
+import { exitCodeOf, toFailure, writeFailure } from '../failure.ts'
 import { addMarketTermOptions, type MarketTermOptions, parseMarketTerms } from '../marketTerms.ts'
 import { wholeNumber } from '../numberOptions.ts'
 import { createClosingStack } from '../up/closingStack.ts'
@@ -57,7 +58,12 @@ async function runUp(cli: Cli, typed: TypedOptions): Promise<void> {
     const context = { folder, nowMs: cli.nowMs, say, signal: abort.signal, stack }
     const started = await startNode(context, parseOptions(typed))
     writeResult(cli, describeStart(cli, folder, started), typed.json === true)
-    await Promise.race([interruption.wanted, started.failed])
+    await Promise.race([interruption.wanted, started.failed]).catch((error) => {
+      // Standard output has its one document already.
+      const failure = toFailure(error)
+      writeFailure(cli, failure, false)
+      process.exitCode = exitCodeOf(failure)
+    })
     if (typed.json !== true) say('Ending; nothing is lost. Go on with: spb up')
   } catch (error) {
     // Whoever ended the start wants no report of what it was at.
