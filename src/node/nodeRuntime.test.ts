@@ -138,9 +138,11 @@ describe('the running node', () => {
     store.isFull = true
     const { submission } = submissionOf(0)
     await expect(node.service.submitCtp(submission)).rejects.toMatchObject({ code: 'store/failed' })
+    expect(() => node.service.ctps({})).toThrow(expect.objectContaining({ code: 'store/failed' }))
     store.isFull = false
     await expect(node.service.submitCtp(submission)).rejects.toMatchObject({ code: 'store/failed' })
     expect(node.service.status()).toMatchObject({ isVoting: false, reason: 'store/failed' })
+    await node.close()
   })
 
   it('refuses more waiting requests than allowed: node/overloaded', async () => {

@@ -59,6 +59,8 @@ export type MachineWorldOptions = {
   liveCtpsPerAccount?: number
   liveCtps?: number
   isFirstStart?: boolean
+  /** The test itself writes the first block. */
+  isWithoutBlocks?: boolean
 }
 
 /** One machine on a store, with a chain that the test writes block by block. */
@@ -95,7 +97,7 @@ export class MachineWorld {
       this.number = this.state.confirmed.number
       this.nowSeconds = this.state.confirmed.timeSeconds
     }
-    if (this.number > 1) return
+    if (this.number > 1 || options.isWithoutBlocks) return
     const members = options.members ?? [member.address]
     this.block({ events: [eventOf(1, { kind: 'EpochOpened', epoch: 1, members })] })
   }
