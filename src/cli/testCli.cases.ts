@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
+import { afterAll } from 'vitest'
 import type { Cli } from './cli.ts'
 import { runProgram } from './program.ts'
 
@@ -10,6 +11,9 @@ export type TestCli = Cli & { out(): string; err(): string }
 
 /** 15 June 2025, 15:06:40 UTC, in unix milliseconds. */
 export const testNowMs = 1_750_000_000_000
+
+const root = mkdtempSync(join(tmpdir(), 'spb-cli-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 function keep(): { stream: PassThrough; text(): string } {
   const stream = new PassThrough()
@@ -20,8 +24,7 @@ function keep(): { stream: PassThrough; text(): string } {
 
 /** Makes surroundings whose data folder is new. */
 export function createTestCli(env: Record<string, string> = {}): TestCli {
-  const cwd = mkdtempSync(join(tmpdir(), 'spb-cli-'))
-  process.once('exit', () => rmSync(cwd, { recursive: true, force: true }))
+  const cwd = mkdtempSync(join(root, 'home-'))
   const [stdout, stderr] = [keep(), keep()]
   return {
     ...{ cwd, stdout: stdout.stream, stderr: stderr.stream },

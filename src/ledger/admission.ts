@@ -1,9 +1,11 @@
+import type { AccountState } from '../ports/chain.ts'
 import type { VerifiedCtp } from '../protocol/ctpSubmission.ts'
 import { limits } from '../protocol/limits.ts'
 import { priceOf } from '../protocol/payment.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { isUsedOnChain } from './accountBook.ts'
 import { buckets } from './buckets.ts'
+import type { OfferRow } from './chainRows.ts'
 import { nonceKey } from './keys.ts'
 import {
   accountStateOf,
@@ -27,12 +29,13 @@ export function checkAdmission(
   verified: VerifiedCtp,
   isVouched: boolean,
 ): void {
+  const chain = accountStateOf(state, verified.consumer)
   checkManufacturer(state, verified)
   checkExpiry(state, verified)
   checkTerms(state, verified, isVouched)
-  checkNonce(state, verified)
+  checkNonce(state, verified, chain)
   checkLiveCtps(state, verified)
-  checkBalance(state, verified)
+  checkBalance(state, verified, chain)
 }
 
 function checkManufacturer(state: LedgerState, { voucher, ctp }: VerifiedCtp): void {
@@ -68,7 +71,7 @@ function checkTerms(state: LedgerState, verified: VerifiedCtp, isVouched: boolea
     if (submission.acceptSignature === undefined) throw new SpbError('offer/not-accepted')
     return
   }
-  const offer = offerOf(state, ctp.offerId)
+  const offer = findOffer(state, ctp.offerId)
   if (offer === undefined) throw new SpbError('offer/unknown')
   if (offer.producer !== ctp.producer) throw new SpbError('offer/wrong-producer')
   const isOver = offer.untilSeconds <= (state.confirmed?.timeSeconds ?? 0)
@@ -80,8 +83,16 @@ function checkTerms(state: LedgerState, verified: VerifiedCtp, isVouched: boolea
   }
 }
 
-function checkNonce(state: LedgerState, { ctp, consumer, ctpId }: VerifiedCtp): void {
-  const chain = accountStateOf(state, consumer)
+/** An offer from memory while it is open, else from the store. */
+function findOffer(state: LedgerState, offerId: bigint): OfferRow | undefined {
+  return state.openOffers.get(offerId) ?? offerOf(state, offerId)
+}
+
+function checkNonce(
+  state: LedgerState,
+  { ctp, consumer, ctpId }: VerifiedCtp,
+  chain: AccountState,
+): void {
   const next = state.accounts.nextNonceOf(consumer, chain)
   const { nonce } = ctp
   const meta = { nonce, nextNonce: next }
@@ -119,8 +130,11 @@ function checkLiveCtps(state: LedgerState, { consumer }: VerifiedCtp): void {
   if (state.live.size >= state.options.liveCtps) throw new SpbError('node/overloaded')
 }
 
-function checkBalance(state: LedgerState, { ctp, consumer }: VerifiedCtp): void {
-  const chain = accountStateOf(state, consumer)
+function checkBalance(
+  state: LedgerState,
+  { ctp, consumer }: VerifiedCtp,
+  chain: AccountState,
+): void {
   const freeWei = freeWeiOf(state, chain)
   if (freeWei >= ctp.amountWei) return
   const holds = state.accounts.liveOf(consumer).size
@@ -147,7 +161,7 @@ function checkBalance(state: LedgerState, { ctp, consumer }: VerifiedCtp): void 
  * do not judge it, since votes split over it would jam the consumer's nonces; a race may oversell.
  */
 export function checkEnergyLeft(state: LedgerState, { ctp }: VerifiedCtp): void {
-  const offer = ctp.offerId === 0n ? undefined : offerOf(state, ctp.offerId)
+  const offer = ctp.offerId === 0n ? undefined : findOffer(state, ctp.offerId)
   if (offer === undefined) return
   const leftWh = leftWhOf(state, offer)
   if (leftWh < ctp.energyWh) {

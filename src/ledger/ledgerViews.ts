@@ -44,7 +44,7 @@ function progressOf(state: LedgerState, row: CtpRow): Pick<CtpView, 'state' | 'd
 }
 
 /** A CTP row as its parties see it. */
-function viewOfRow(state: LedgerState, row: CtpRow): CtpView {
+export function viewOfRow(state: LedgerState, row: CtpRow): CtpView {
   const { ctp, ctpId, consumer, consumerSignature, number } = row
   const progress = progressOf(state, row)
   const isLive = state.live.has(ctpId)

@@ -7,7 +7,7 @@ import {
   rollBack,
 } from '../ledger/chainUpdates.ts'
 import { type LedgerState, offerOf } from '../ledger/ledgerState.ts'
-import { viewCtp, viewOffer } from '../ledger/ledgerViews.ts'
+import { viewCtp, viewOffer, viewOfRow } from '../ledger/ledgerViews.ts'
 import { takeReceipt } from '../ledger/receipts.ts'
 import {
   applyVoid,
@@ -56,6 +56,8 @@ export class NodeMachine {
   readonly #assembler = new CertificateAssembler()
   /** Requests that wait for a CTP's certificate. */
   readonly #waiting = new Map<Bytes32, number[]>()
+  /** Whose CTPs are on the ballot of this step. */
+  readonly #balloted = new Set<Address>()
   #effects: NodeEffect[] = []
   #nowMs = 0
 
@@ -143,8 +145,7 @@ export class NodeMachine {
       this.gate.check()
       if (known === undefined) {
         // The vote for an account's earlier CTP of this step closes its nonce.
-        const isSecond = ballot.some(({ consumer }) => consumer === verified.consumer)
-        if (isSecond) this.#castVotes(ballot.splice(0))
+        if (this.#balloted.has(verified.consumer)) this.#castVotes(ballot.splice(0))
         checkAdmission(this.#state, verified, false)
         checkEnergyLeft(this.#state, verified)
         recordVote(this.#state, verified)
@@ -156,13 +157,17 @@ export class NodeMachine {
       this.#effects.push({ kind: 'refuse', request, error })
       return
     }
+    const isNew = !this.#waiting.has(ctpId) || !this.#balloted.has(verified.consumer)
     this.#waiting.set(ctpId, [...(this.#waiting.get(ctpId) ?? []), request])
-    if (!ballot.some((other) => other.ctpId === ctpId)) ballot.push(verified)
+    if (!isNew) return
+    ballot.push(verified)
+    this.#balloted.add(verified.consumer)
   }
 
   #castVotes(ballot: VerifiedCtp[]): void {
     const { committee, market } = this.#state
     const member = committee.members.indexOf(this.memberAddress)
+    this.#balloted.clear()
     for (let from = 0; from < ballot.length; from += limits.ctpsPerVote) {
       const batch = ballot.slice(from, from + limits.ctpsPerVote)
       const tree = buildMerkleTree(batch.map(({ ctpId }) => ctpId))
@@ -174,13 +179,18 @@ export class NodeMachine {
         const votes = this.#assembler.add(committee, verified, vote)
         if (votes === undefined) continue
         certify(this.#state, verified, epoch, votes)
-        this.#announceCertified(verified.ctpId)
+        this.#announceCertified(verified)
       }
     }
   }
 
-  #announceCertified(ctpId: Bytes32): void {
-    const view = viewCtp(this.#state, ctpId)
+  #announceCertified(verified: VerifiedCtp): void {
+    const { ctpId } = verified
+    const number = this.#state.live.get(ctpId)?.number
+    const view =
+      number === undefined
+        ? viewCtp(this.#state, ctpId)
+        : viewOfRow(this.#state, { ...verified, number })
     for (const request of this.#waiting.get(ctpId) ?? []) {
       this.#effects.push({ kind: 'reply', request, reply: view })
     }

@@ -68,7 +68,13 @@ async function fail(text: string, env?: NodeJS.ProcessEnv): Promise<[number | nu
   return [code, error.code]
 }
 
-type Up = { child: ChildProcess; ready: Json; port: number; stop(): Promise<number | null> }
+type Up = {
+  ready: Json
+  port: number
+  ended: Promise<number | null>
+  stderr(): string
+  stop(): Promise<number | null>
+}
 
 /** Starts `spb up`, and waits until it says that it runs. */
 async function up(...words: string[]): Promise<Up> {
@@ -80,11 +86,8 @@ async function up(...words: string[]): Promise<Up> {
     child.stdout?.once('data', () => resolve(JSON.parse(stdout()) as Json))
     ended.then((code) => reject(new Error(`spb up ended with ${code}: ${stderr()}${stdout()}`)))
   })
-  ended.then((code) => {
-    if (code !== 0) console.error(`spb up ended with ${code}: ${stderr()}${stdout()}`)
-  })
   return {
-    ...{ child, ready },
+    ...{ ready, ended, stderr },
     port: Number(new URL(String(ready.rpcUrl)).port),
     stop() {
       child.kill('SIGINT')
@@ -317,5 +320,12 @@ describe('spb up', { timeout: boundMs }, () => {
     expect(nonces).toEqual([0, 1, 2])
     writeFileSync(journal, '{')
     expect(await fail('ctp bob 0.0003 1500 --account alice')).toEqual([5, 'account/damaged'])
+  })
+
+  it('ends when its chain dies, and says so', async () => {
+    const record = readFileSync(join(data, 'chain/anvil.pid.json'), 'utf8')
+    process.kill((JSON.parse(record) as { pid: number }).pid, 'SIGKILL')
+    expect(await node.ended).toBe(5)
+    expect(node.stderr()).toContain('code:  chain/died')
   })
 })

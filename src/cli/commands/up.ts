@@ -58,13 +58,14 @@ async function runUp(cli: Cli, typed: TypedOptions): Promise<void> {
     const context = { folder, nowMs: cli.nowMs, say, signal: abort.signal, stack }
     const started = await startNode(context, parseOptions(typed))
     writeResult(cli, describeStart(cli, folder, started), typed.json === true)
-    await Promise.race([interruption.wanted, started.failed]).catch((error) => {
+    const end = await Promise.race([interruption.wanted, started.failed.catch(toFailure)])
+    if (end instanceof SpbError) {
       // Standard output has its one document already.
-      const failure = toFailure(error)
-      writeFailure(cli, failure, false)
-      process.exitCode = exitCodeOf(failure)
-    })
-    if (typed.json !== true) say('Ending; nothing is lost. Go on with: spb up')
+      writeFailure(cli, end, false)
+      process.exitCode = exitCodeOf(end)
+    } else if (typed.json !== true) {
+      say('Ending; nothing is lost. Go on with: spb up')
+    }
   } catch (error) {
     // Whoever ended the start wants no report of what it was at.
     if (!abort.signal.aborted) throw error
