@@ -6,6 +6,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     retry: 0,
+    // Tests of whole processes mostly wait for blocks: two of them fit on two cores.
+    maxWorkers: 2,
     allowOnly: false,
     reporters: ['default'],
   },

@@ -1,6 +1,5 @@
 import type { AccountState, BlockRef, ChainEvent } from '../ports/chain.ts'
 import type { Change } from '../ports/store.ts'
-import { ByteReader } from '../protocol/byteReader.ts'
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import { ByteWriter } from '../protocol/byteWriter.ts'
 import type { Committee } from '../protocol/committee.ts'
@@ -199,13 +198,6 @@ function noteHead(state: LedgerState, update: ChainUpdate): void {
     const known = state.headRequests.get(event.account)?.requestedWei ?? 0n
     const requestedWei = event.requestedWei > known ? event.requestedWei : known
     state.headRequests.set(event.account, { requestedWei, headNumber: update.head.number })
-  }
-}
-
-/** The confirmed blocks to which the ledger can be taken back, newest first. */
-export function* listUndoable(state: LedgerState): IterableIterator<number> {
-  for (const { key } of state.store.entries(buckets.undo, { isReversed: true })) {
-    yield Number(new ByteReader(key).uint64())
   }
 }
 

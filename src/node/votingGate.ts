@@ -50,7 +50,7 @@ export class VotingGate {
     }
     if (confirmed.timeSeconds < votesFromSeconds) {
       const from = new Date(votesFromSeconds * 1000).toISOString()
-      const text = `The database is new, and this member may have voted before: it waits until ${from}.`
+      const text = `The database is new, and the member may have voted before: not until ${from}.`
       return { code: 'node/not-voting', text }
     }
     if (!committee.members.includes(this.#member)) {
