@@ -57,7 +57,8 @@ export function viewOfRow(state: LedgerState, row: CtpRow): CtpView {
   return {
     ...{ number, ctpId, consumer, ctp, consumerSignature, ...progress },
     paymentWei: settlement?.paidWei ?? paymentOf(ctp.amountWei, ctp.energyWh, progress.deliveredWh),
-    settlesFromSeconds: isFull && state.confirmed ? state.confirmed.timeSeconds : partialFrom,
+    settlesFromSeconds:
+      isFull && isLive ? (state.confirmed?.timeSeconds ?? partialFrom) : partialFrom,
     freeAtSeconds: freeAtSecondsOf(state, ctp.expirySeconds),
     ...(settlement === undefined
       ? {}

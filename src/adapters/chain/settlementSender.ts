@@ -82,13 +82,15 @@ export class SettlementSender {
   async #sendOne(call: SettleCall): Promise<Bytes32> {
     const { client } = this.#rpc
     const { address } = this.#payer.account
-    const [nonce, balanceWei, feesNow, gas] = await Promise.all([
+    const [nonce, pendingNonce, balanceWei, feesNow, gas] = await Promise.all([
       getTransactionCount(client, { address, blockTag: 'latest' }),
+      getTransactionCount(client, { address, blockTag: 'pending' }),
       getBalance(client, { address }),
       readFees(this.#rpc, this.#policy),
       estimateSettlementGas(client, this.#payer, call),
     ])
-    const isReplacing = this.#last?.nonce === nonce
+    // One that the client dropped need not be outbid: the fees could only climb.
+    const isReplacing = this.#last?.nonce === nonce && pendingNonce > nonce
     const fees = isReplacing ? replacementFees(feesNow, this.#last!.fees, this.#policy) : feesNow
     const neededWei = gas * gasPriceOf(fees)
     if (balanceWei < neededWei) throw insufficientFunds(address, balanceWei, neededWei)
