@@ -46,8 +46,10 @@ interface MarketEvents {
     /// @notice Certificates of `authority` open energy accounts, or no longer do.
     event AuthoritySet(address indexed authority, bool isTrusted);
 
-    /// @notice A batch was settled. Bit i of `settledBitmap`, lowest first: item i moved money.
-    /// @dev `databaseRoot` is the submitter's claim, signed by nobody else.
+    /// @notice A batch was settled. Bit i of `settledBitmap`, lowest first: item i was settled, its
+    /// nonce is used; a partial delivery too small to be worth a wei moved nothing.
+    /// @dev `databaseRoot` is the submitter's claim, and anybody who has the votes can submit them,
+    /// also again: root and sequence prove nothing.
     event Settled(
         uint32 indexed epoch,
         uint64 indexed sequence,

@@ -22,13 +22,23 @@ error InvalidWithdrawalDelay(
     uint40 withdrawalDelaySeconds, uint40 longestLifeSeconds, uint40 graceSeconds
 );
 
+/// @notice There would be no time for a settlement to get into a block.
+error GraceTooShort(uint40 graceSeconds, uint40 shortestSeconds);
+
 /// @title Checks on the options of a market.
 library Options {
     /// A bound that keeps `block.timestamp + delay` far inside 40 bits.
     uint40 internal constant LONGEST_DELAY_SECONDS = type(uint32).max;
 
-    /// @notice Refuses options under which a withdrawal could take money from a live hold.
+    /// In its second half alone partial deliveries settle: a block has to fall into it.
+    uint40 internal constant SHORTEST_GRACE_SECONDS = 10;
+
+    /// @notice Refuses options under which a withdrawal could take money from a live hold, or
+    /// under which nothing partial could ever settle.
     function requireSound(MarketOptions memory options) internal pure {
+        if (options.graceSeconds < SHORTEST_GRACE_SECONDS) {
+            revert GraceTooShort(options.graceSeconds, SHORTEST_GRACE_SECONDS);
+        }
         uint256 longestHold = uint256(options.longestLifeSeconds) + options.graceSeconds;
         uint256 delay = options.withdrawalDelaySeconds;
         if (delay <= longestHold || delay > LONGEST_DELAY_SECONDS) {

@@ -5,7 +5,7 @@ import {InvalidCommitteeSize, RepeatedMember, ZeroMember} from "../src/Committee
 import {ZeroAuthority} from "../src/Governance.sol";
 import {Market} from "../src/Market.sol";
 import {DeploymentFailed, MarketFactory} from "../src/MarketFactory.sol";
-import {InvalidWithdrawalDelay, MarketOptions} from "../src/MarketOptions.sol";
+import {GraceTooShort, InvalidWithdrawalDelay, MarketOptions} from "../src/MarketOptions.sol";
 import {MarketFixture} from "./support/MarketFixture.sol";
 
 /// @title What a market refuses to be, and how one comes to be.
@@ -84,6 +84,15 @@ contract DeploymentTest is MarketFixture {
         options.longestLifeSeconds = type(uint40).max;
         options.graceSeconds = type(uint40).max;
         expectDelayRefused(options);
+    }
+
+    function test_grace_tooShortForABlock_refused() public {
+        MarketOptions memory options = defaultOptions();
+        options.graceSeconds = 9;
+        bytes memory reason = abi.encodeWithSelector(GraceTooShort.selector, uint40(9), uint40(10));
+        expectRefused(reason, usualCode(options));
+        options.graceSeconds = 10;
+        deployMarket(options, memberKeys);
     }
 
     function test_withdrawalDelay_beyondReason_refused() public {

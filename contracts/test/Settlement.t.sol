@@ -322,7 +322,7 @@ contract SettlementTest is MarketFixture {
         public
     {
         MarketOptions memory options = defaultOptions();
-        options.graceSeconds = uint40(bound(grace, 0, type(uint32).max - LIFE - 1));
+        options.graceSeconds = uint40(bound(grace, 10, type(uint32).max - LIFE - 1));
         options.withdrawalDelaySeconds = type(uint32).max;
         market = deployMarket(options, memberKeys);
         separator = market.domainSeparator();

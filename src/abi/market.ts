@@ -40,6 +40,7 @@ export const marketAbi = [
   {"type":"error","name":"CertificateExpired","inputs":[{"name":"notAfterSeconds","type":"uint40","internalType":"uint40"}]},
   {"type":"error","name":"EnergyAccountAlreadyOpen","inputs":[{"name":"account","type":"address","internalType":"address"}]},
   {"type":"error","name":"EpochNotCurrent","inputs":[{"name":"epoch","type":"uint32","internalType":"uint32"},{"name":"currentEpoch","type":"uint32","internalType":"uint32"}]},
+  {"type":"error","name":"GraceTooShort","inputs":[{"name":"graceSeconds","type":"uint40","internalType":"uint40"},{"name":"shortestSeconds","type":"uint40","internalType":"uint40"}]},
   {"type":"error","name":"InvalidCertificate","inputs":[{"name":"authority","type":"address","internalType":"address"}]},
   {"type":"error","name":"InvalidCommitteeSize","inputs":[{"name":"size","type":"uint256","internalType":"uint256"}]},
   {"type":"error","name":"InvalidEndsCount","inputs":[{"name":"count","type":"uint256","internalType":"uint256"},{"name":"expectedCount","type":"uint256","internalType":"uint256"}]},

@@ -246,6 +246,19 @@ describe('settlements on a slow or silent chain', () => {
     expect(items).toHaveLength(2 + 2 * 141)
   })
 
+  it('a batch that does not fit into a block gets smaller until it does', () => {
+    const world = openWorld()
+    for (let nonce = 0; nonce < 9; nonce++) {
+      deliver(world, 50, { nonce, energyWh: 50, amountWei: 100n, expirySeconds: farSeconds })
+    }
+    const sizeOf = (effects: NodeEffect[]) => (callOf(effects).items.length - 2) / 282
+    expect(sizeOf(world.block({ seconds: 2 }))).toBe(9)
+    world.step({ kind: 'settlementFailed', error: new SpbError('chain/reverted') })
+    expect(sizeOf(world.block({ seconds: 30 }))).toBe(4)
+    world.step({ kind: 'settlementFailed', error: new SpbError('chain/reverted') })
+    expect(sizeOf(world.block({ seconds: 30 }))).toBe(2)
+  })
+
   it('nothing is sent again, at a higher fee, while the chain makes no block', () => {
     const world = openWorld()
     deliver(world, 500, { expirySeconds: farSeconds })

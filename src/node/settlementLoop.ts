@@ -49,6 +49,8 @@ export class SettlementLoop {
   #inFlight: InFlight | undefined
   #dueSinceMs: number | undefined
   #failures = 0
+  /** Trades in the next batch at most: halved by a failure, doubled by each success. */
+  #mostItems: number = limits.itemsPerBatch
   #pausedUntilMs = 0
   /** Batches in blocks that are not confirmed yet. */
   readonly #included = new Map<Bytes32, { ctpIds: Set<Bytes32>; headNumber: number }>()
@@ -69,9 +71,13 @@ export class SettlementLoop {
     if (this.#inFlight === undefined) return
     this.#inFlight.transactionHash = transactionHash
     this.#failures = 0
+    this.#mostItems = Math.min(limits.itemsPerBatch, 2 * this.#mostItems)
   }
 
   noteFailed(nowMs: number): void {
+    // It may have been more than fits into a block of this chain.
+    const size = this.#inFlight?.ctpIds.length ?? limits.itemsPerBatch
+    this.#mostItems = Math.max(1, Math.floor(size / 2))
     this.#inFlight = undefined
     this.#dueSinceMs = Number.NEGATIVE_INFINITY
     this.#failures++
@@ -137,7 +143,8 @@ export class SettlementLoop {
     const isUrgent = due.some(
       ({ expirySeconds }) => partialFromSecondsOf(this.#state, expirySeconds) <= head.timeSeconds,
     )
-    if (due.length < this.#options.batchItems && !isOld && !isUrgent) return []
+    const wanted = Math.min(this.#options.batchItems, this.#mostItems)
+    if (due.length < wanted && !isOld && !isUrgent) return []
     return this.#send(due, nowMs)
   }
 
@@ -147,7 +154,7 @@ export class SettlementLoop {
     }
     const due: LiveCtp[] = []
     for (const ctp of listSettleable(this.#state, timeSeconds)) {
-      if (due.length >= limits.itemsPerBatch) break
+      if (due.length >= this.#mostItems) break
       if (this.#isFree(ctp.ctpId, nowMs)) due.push(ctp)
     }
     return due

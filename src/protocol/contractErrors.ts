@@ -127,6 +127,7 @@ export const contractErrors: Readonly<Record<string, ContractErrorRow>> = {
     'The withdrawal delay is not longer than longest life plus grace.',
     'Choose a longer delay, 48 hours for example.',
   ),
+  GraceTooShort: row('The grace is too short for a block to fall into it.', 'Choose 10s or more.'),
   DeploymentFailed: row('The contract could not be created.', 'Deploy again with another salt.'),
 }
 

@@ -103,11 +103,20 @@ contract MarketActors is Signing {
             other.consumerKey = keyOf(from);
             signature = signCompact(other.consumerKey, ctpDigest(separator, other));
         }
-        uint256 before = sumOfBalances();
+        bytes32 before = hashOfAccounts();
         if (submit(separator, household(to), bytes.concat(packTerms(trade), signature)) != 0) {
             unsignedDebits++;
         }
-        if (sumOfBalances() != before) unsignedDebits++;
+        if (hashOfAccounts() != before) unsignedDebits++;
+    }
+
+    /// Changes with any household's balance, nonces, energy or withdrawal.
+    function hashOfAccounts() internal view returns (bytes32) {
+        address[] memory accounts = new address[](HOUSEHOLDS);
+        for (uint256 i = 0; i < HOUSEHOLDS; i++) {
+            accounts[i] = household(i);
+        }
+        return keccak256(abi.encode(market.accountStates(accounts)));
     }
 
     function sumOfBalances() public view returns (uint256 sum) {
