@@ -40,6 +40,17 @@ export function numberOf(state: LedgerState, ctpId: Bytes32): number | undefined
   return closed && decodeClosedCtp(closed).number
 }
 
+/**
+ * The number of a CTP whose nonce is at hand, too: one look at what is known of that nonce tells
+ * a new one, and spares the search among all that ended.
+ */
+export function findNumber(state: LedgerState, identified: IdentifiedCtp): number | undefined {
+  const { ctpId, consumer, ctp } = identified
+  const row = nonceRowOf(state, consumer, ctp.nonce)
+  const isKnown = row.votedCtpId === ctpId || row.certifiedCtpId === ctpId
+  return isKnown ? numberOf(state, ctpId) : undefined
+}
+
 function nonceRowOf(state: LedgerState, account: Address, nonce: number): NonceRow {
   const bytes = state.store.get(buckets.nonce, nonceKey(account, nonce))
   return bytes === undefined ? { isVoidSigned: false, isVoided: false } : decodeNonceRow(bytes)

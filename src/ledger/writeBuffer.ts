@@ -75,6 +75,7 @@ export class WriteBuffer implements Store {
 }
 
 function nameOf(bucket: number, key: Uint8Array): string {
-  // A character a byte: shorter and sooner made than hexadecimal, and nobody reads it.
-  return String.fromCharCode(bucket, ...key)
+  // A character a byte: shorter and sooner made than hexadecimal, and nobody reads it. The engine
+  // takes a typed array as a list of arguments, which the type of `apply` does not know.
+  return `${bucket}:${String.fromCharCode.apply(null, key as unknown as number[])}`
 }

@@ -12,7 +12,7 @@ import { takeReceipt } from '../ledger/receipts.ts'
 import {
   applyVoid,
   certify,
-  numberOf,
+  findNumber,
   recordVoidVote,
   recordVote,
   voidOf,
@@ -134,7 +134,7 @@ export class NodeMachine {
 
   #admit(request: number, verified: VerifiedCtp, ballot: VerifiedCtp[]): void {
     const { ctpId } = verified
-    const known = numberOf(this.#state, ctpId)
+    const known = findNumber(this.#state, verified)
     const isUncertified = this.#state.live.get(ctpId)?.state === 'proposed'
     if (known !== undefined && !isUncertified) {
       // Sent again, after a lost answer: the same answer once more.

@@ -1,4 +1,4 @@
-import { type Hex, hexToBytes } from './bytes.ts'
+import { type Hex, writeHex } from './bytes.ts'
 import { assert } from './spbError.ts'
 
 /** Buffers that finished writers gave back: making one costs more than most messages do. */
@@ -78,7 +78,9 @@ export class ByteWriter {
 
   /** Fixed-length bytes from hexadecimal, without a length in front. */
   hex(value: Hex): this {
-    return this.bytes(hexToBytes(value))
+    const at = this.#grow((value.length - 2) >> 1)
+    writeHex(value, this.#bytes, at)
+    return this
   }
 
   /** A copy of what was written; the writer takes no more. */

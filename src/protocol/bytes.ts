@@ -46,12 +46,19 @@ function digitOf(code: number): number {
   return code < 58 ? code - 48 : (code | 32) - 87
 }
 
+/** Writes the bytes of checked hexadecimal into others, and says how many they are. */
+export function writeHex(hex: Hex, target: Uint8Array, at: number): number {
+  const length = (hex.length - 2) >> 1
+  for (let i = 0, from = 2; i < length; i++, from += 2) {
+    target[at + i] = (digitOf(hex.charCodeAt(from)) << 4) | digitOf(hex.charCodeAt(from + 1))
+  }
+  return length
+}
+
 /** Bytes of hexadecimal that was checked before (see `isHex`). */
 export function hexToBytes(hex: Hex): Uint8Array {
   const bytes = new Uint8Array((hex.length - 2) >> 1)
-  for (let i = 0, at = 2; i < bytes.length; i++, at += 2) {
-    bytes[i] = (digitOf(hex.charCodeAt(at)) << 4) | digitOf(hex.charCodeAt(at + 1))
-  }
+  writeHex(hex, bytes, 0)
   return bytes
 }
 
