@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { replaceFile } from '../adapters/meter/replaceFile.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import type { Cli } from './cli.ts'
@@ -33,6 +33,13 @@ export function dataFolderOf(cli: Cli, options: GlobalOptions): DataFolder {
     endpoint: join(path, 'endpoint.json'),
     market: join(node, 'market.json'),
   }
+}
+
+/** What a hint must add to a command, so that it finds the same folder: nothing, or ` --data …`. */
+export function dataOptionOf(cli: Cli, folder: DataFolder): string {
+  if (folder.path === dataFolderOf(cli, {}).path) return ''
+  const short = relative(cli.cwd, folder.path)
+  return ` --data ${short.startsWith('..') ? folder.path : short}`
 }
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/

@@ -6,7 +6,9 @@ const day = 24 * hour
 export function formatSpan(spanSeconds: number): string {
   const span = Math.abs(Math.round(spanSeconds))
   if (span < 2 * minute) return `${span} s`
-  if (span < 2 * hour) return `${Math.round(span / minute)} min`
+  const minutes = Math.round(span / minute)
+  // `2 h`, not `120 min`, where a span was given in whole hours.
+  if (minutes < 120) return `${minutes} min`
   if (span < 2 * day) return `${Math.round(span / hour)} h`
   return `${Math.round(span / day)} d`
 }

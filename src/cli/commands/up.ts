@@ -6,7 +6,7 @@ import { SpbError } from '../../protocol/spbError.ts'
 import type { Cli } from '../cli.ts'
 import { addExamples, type GlobalOptions } from '../commandAction.ts'
 import { writeResult } from '../commandResult.ts'
-import { dataFolderOf } from '../dataFolder.ts'
+import { dataFolderOf, dataOptionOf } from '../dataFolder.ts'
 import { exitCodeOf, toFailure, writeFailure } from '../failure.ts'
 import { addMarketTermOptions, type MarketTermOptions, parseMarketTerms } from '../marketTerms.ts'
 import { wholeNumber } from '../numberOptions.ts'
@@ -64,7 +64,7 @@ async function runUp(cli: Cli, typed: TypedOptions): Promise<void> {
       writeFailure(cli, end, false)
       process.exitCode = exitCodeOf(end)
     } else if (typed.json !== true) {
-      say('Ending; nothing is lost. Go on with: spb up')
+      say(`Ending; nothing is lost. Go on with: spb up${dataOptionOf(cli, folder)}`)
     }
   } catch (error) {
     // Whoever ended the start wants no report of what it was at.

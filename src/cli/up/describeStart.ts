@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import type { Cli } from '../cli.ts'
 import type { CommandResult } from '../commandResult.ts'
-import type { DataFolder } from '../dataFolder.ts'
+import { type DataFolder, dataOptionOf } from '../dataFolder.ts'
 import { formatFacts } from '../formatTable.ts'
 import { nodeKeyPath } from '../nodeKeys.ts'
 import { nodeLogPath } from './nodeLog.ts'
@@ -11,19 +11,25 @@ function describeVoting({ status }: StartedNode): string {
   if (status.member === undefined) {
     return `${status.memberAddress}, not in the committee: it keeps the ledger but does not vote`
   }
-  return `${status.memberAddress}, member ${status.member + 1} of ${status.committee.length}`
+  const { length } = status.committee
+  const place = length === 1 ? 'alone in the committee' : `member ${status.member} of ${length}`
+  return `${status.memberAddress}, ${place}`
 }
 
 /** What to type in another terminal, in the order of a first trade. */
-function listNextSteps({ isEmbedded, isNewMarket }: StartedNode): string[] {
-  if (!isNewMarket) return ['spb offers', 'spb trades', 'spb account list']
-  return [
-    'spb account new alice',
-    ...(isEmbedded ? ['spb account fund alice 10'] : []),
-    'spb account deposit alice 5',
-    'spb meter new alice',
-    'spb --help',
-  ]
+function listNextSteps({ isEmbedded, isNewMarket }: StartedNode, dataOption: string): string[] {
+  const fund = (name: string, amount: number) =>
+    isEmbedded ? [`account fund ${name} ${amount}`] : []
+  const steps = isNewMarket
+    ? [
+        ...['account new bob', ...fund('bob', 1)],
+        ...['energy open bob', 'energy add bob 10kWh --price 0.0002'],
+        ...['account new alice', ...fund('alice', 10)],
+        ...['account deposit alice 5', 'meter new alice'],
+        ...['ctp bob 0.0003 1500', 'erc 1 1500', 'trade 1'],
+      ]
+    : ['offers', 'trades', 'account list']
+  return steps.map((step) => `spb ${step}${dataOption}`)
 }
 
 /** What runs and what to type next: the one document or text of `spb up`. */
@@ -61,7 +67,7 @@ export function describeStart(cli: Cli, folder: DataFolder, started: StartedNode
         ),
         '',
         'Next, in another terminal:',
-        ...listNextSteps(started).map((step) => `  ${step}`),
+        ...listNextSteps(started, dataOptionOf(cli, folder)).map((step) => `  ${step}`),
         '',
         'Ctrl-C ends it; everything is kept.',
       ].join('\n'),
