@@ -40,6 +40,16 @@ export function formatReport(report: Report): string {
   ].join('\n')
 }
 
+function wrapWords(text: string, columns: number): string[] {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!
+    if (line !== '' && line.length + word.length >= columns) lines.push(word)
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
+  }
+  return lines
+}
+
 /** A report as a section of a Markdown page. */
 export function formatFigures(report: Report): string {
   const { versions, commit, measuredAt } = report
@@ -50,7 +60,7 @@ export function formatFigures(report: Report): string {
   return [
     `## ${report.bench}`,
     '',
-    `${report.about[0]!.toUpperCase()}${report.about.slice(1)}.`,
+    ...wrapWords(`${report.about[0]!.toUpperCase()}${report.about.slice(1)}.`, 110),
     '',
     `Measured ${measuredAt.slice(0, 10)} at commit ${commit} on ${describeMachine(report)},`,
     `Node ${versions.node}.`,
