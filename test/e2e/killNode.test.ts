@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -34,6 +35,8 @@ const producer = partyOf('kill producer')
 const depositWei = 10n ** 18n
 const amountWei = 10n ** 12n
 const running = new Set<ChildProcess>()
+/** When the node is killed, after it answers: at random, and told where a run fails. */
+const pausesMs = Array.from({ length: 4 }, () => randomInt(20, 2_500))
 let port = 0
 
 afterAll(async () => {
@@ -87,7 +90,8 @@ const endpoint = () =>
 async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
   const endMs = Date.now() + 60_000
   while (!(await isTrue())) {
-    if (Date.now() > endMs) throw new Error(`Waited in vain until ${what}.`)
+    if (Date.now() > endMs)
+      throw new Error(`Waited in vain until ${what}; killed after ${pausesMs}.`)
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }
@@ -177,7 +181,7 @@ async function tradeThroughKills(first: ChildProcess, scene: Scene): Promise<Chi
   const { market, client, told } = scene
   const begin = (each: Party) => live(each, market, client, told, () => isOver, now)
   const lives = consumers.slice(1).map(begin)
-  for (const pauseMs of [900, 1_700, 400, 2_300]) {
+  for (const pauseMs of pausesMs) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
     await kill(node)
     node = await startNode()
@@ -195,7 +199,7 @@ async function tradeThroughKills(first: ChildProcess, scene: Scene): Promise<Chi
 
 /** Every acknowledged CTP is there, as it was acknowledged. */
 async function checkAcknowledged({ told, client }: Scene): Promise<void> {
-  expect(told.ctps.size).toBeGreaterThan(consumers.length)
+  expect(told.ctps.size, `killed after ${pausesMs} ms`).toBeGreaterThan(consumers.length)
   expect(told.receipted.size).toBeGreaterThan(0)
   for (const view of told.ctps.values()) {
     const { ctp, number, state, consumer } = await client.ctp(view.ctpId)
