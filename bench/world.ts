@@ -1,5 +1,6 @@
-import type { AccountState, Chain, ChainEvent, MarketFacts } from '../src/ports/chain.ts'
-import { type Address, bytesToHex, zeroAddress, zeroBytes32 } from '../src/protocol/bytes.ts'
+import { emptyAccount } from '../src/ledger/ledgerState.ts'
+import type { Chain, ChainEvent, MarketFacts } from '../src/ports/chain.ts'
+import { type Address, bytesToHex, zeroBytes32 } from '../src/protocol/bytes.ts'
 import type { CtpSubmission } from '../src/protocol/ctpSubmission.ts'
 import { ctpIdOf, digestOf, type Market } from '../src/protocol/digest.ts'
 import { keccak256 } from '../src/protocol/keccak.ts'
@@ -109,16 +110,7 @@ export function createRichChain(submissions: readonly CtpSubmission[]): Chain & 
       return { kind: 'Deposited', account, from: account, amountWei: wei(10_000n), ...placed }
     }),
   ]
-  const rich = (account: Address): AccountState => ({
-    account,
-    balanceWei: wei(10_000n),
-    nonceBase: 0,
-    nonceBitmap: 0n,
-    energyWh: 0n,
-    requestedWei: wei(0n),
-    readyAtSeconds: seconds(0),
-    payout: zeroAddress,
-  })
+  const rich = (account: Address) => ({ ...emptyAccount(account), balanceWei: wei(10_000n) })
   return {
     timeSeconds: startSeconds,
     head: async () => block,

@@ -149,8 +149,9 @@ export function reload(state: LedgerState): void {
   state.promisedWh = new Map()
   state.tree = SparseTree.from(loadLive(state))
   state.openOffers = new Map()
-  for (const { key } of store.entries(buckets.offer))
-    refreshOffer(state, new ByteReader(key).uint64())
+  for (const { key, value } of store.entries(buckets.offer)) {
+    trackOffer(state, decodeOffer(new ByteReader(key).uint64(), value))
+  }
   state.batches = new Map()
   for (const { value } of store.entries(buckets.batch)) {
     const items = bytesToHex(value)
@@ -243,7 +244,11 @@ export function untrackLive(state: LedgerState, ctp: LiveCtp): void {
 /** An account as of the confirmed block; all zero where the chain never named it. */
 export function accountStateOf(state: LedgerState, account: Address): AccountState {
   const bytes = state.store.get(buckets.account, accountKey(account))
-  if (bytes !== undefined) return decodeAccountState(account, bytes)
+  return bytes === undefined ? emptyAccount(account) : decodeAccountState(account, bytes)
+}
+
+/** An account that the chain never named. */
+export function emptyAccount(account: Address): AccountState {
   return {
     account,
     balanceWei: wei(0n),
@@ -276,11 +281,13 @@ export function offerOf(state: LedgerState, offerId: bigint): OfferRow | undefin
 /** Brings the open offers up to date with the store, for one offer. */
 export function refreshOffer(state: LedgerState, offerId: bigint): void {
   const offer = offerOf(state, offerId)
-  if (offer === undefined || offer.isWithdrawn || offer.soldWh >= offer.energyWh) {
-    state.openOffers.delete(offerId)
-  } else {
-    state.openOffers.set(offerId, offer)
-  }
+  if (offer !== undefined) trackOffer(state, offer)
+}
+
+function trackOffer(state: LedgerState, offer: OfferRow): void {
+  const isOver = offer.isWithdrawn || offer.soldWh >= offer.energyWh
+  if (isOver) state.openOffers.delete(offer.offerId)
+  else state.openOffers.set(offer.offerId, offer)
 }
 
 /** Energy of an offer that is neither paid for nor promised, as this node counts. */

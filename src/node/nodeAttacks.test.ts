@@ -257,6 +257,10 @@ describe('settlements on a slow or silent chain', () => {
     expect(sizeOf(world.block({ seconds: 30 }))).toBe(4)
     world.step({ kind: 'settlementFailed', error: new SpbError('chain/reverted') })
     expect(sizeOf(world.block({ seconds: 30 }))).toBe(2)
+    // In a block, but out of gas there: as much a failure as one that was never sent.
+    const outcome = { status: 'included' as const, blockNumber: 9, isSuccess: false, gasUsed: 1n }
+    expect(kindsOf(world.step({ kind: 'settlementOutcome', outcome }), 'settle')).toEqual([])
+    expect(sizeOf(world.block({ seconds: 30 }))).toBe(1)
   })
 
   it('nothing is sent again, at a higher fee, while the chain makes no block', () => {

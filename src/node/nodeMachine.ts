@@ -126,10 +126,14 @@ export class NodeMachine {
     try {
       this.#effects.push({ kind: 'reply', request, reply: run() })
     } catch (error) {
-      if (!(error instanceof SpbError)) throw error
-      this.totals.refused++
-      this.#effects.push({ kind: 'refuse', request, error })
+      this.#refuse(request, error)
     }
+  }
+
+  #refuse(request: number, error: unknown): void {
+    if (!(error instanceof SpbError)) throw error
+    this.totals.refused++
+    this.#effects.push({ kind: 'refuse', request, error })
   }
 
   #admit(request: number, verified: VerifiedCtp, ballot: VerifiedCtp[]): void {
@@ -152,9 +156,7 @@ export class NodeMachine {
         this.totals.ctps++
       }
     } catch (error) {
-      if (!(error instanceof SpbError)) throw error
-      this.totals.refused++
-      this.#effects.push({ kind: 'refuse', request, error })
+      this.#refuse(request, error)
       return
     }
     const isNew = !this.#waiting.has(ctpId) || !this.#balloted.has(verified.consumer)

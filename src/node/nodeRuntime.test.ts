@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { blockOf, eventOf, member } from '../../test/support/machineFixture.ts'
+import { accountOf, blockOf, eventOf, member } from '../../test/support/machineFixture.ts'
 import {
   makeReceipt,
   makeSubmission,
@@ -10,9 +10,8 @@ import {
   testMarket,
 } from '../../test/support/tradeFixture.ts'
 import { createMemoryStore } from '../adapters/storage/memoryStore.ts'
-import type { AccountState, Chain } from '../ports/chain.ts'
+import type { Chain } from '../ports/chain.ts'
 import type { Store } from '../ports/store.ts'
-import { zeroAddress } from '../protocol/bytes.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { seconds, wei, wh } from '../protocol/units.ts'
 import { composeNode } from './compose.ts'
@@ -43,17 +42,8 @@ function createRichChain(): Chain & { fail: SpbError | undefined; timeSeconds: n
         amountWei: wei(9_000n),
       }),
     ],
-    accounts: async (addresses): Promise<AccountState[]> =>
-      addresses.map((account) => ({
-        account,
-        balanceWei: wei(9_000n),
-        nonceBase: 0,
-        nonceBitmap: 0n,
-        energyWh: 0n,
-        requestedWei: wei(0n),
-        readyAtSeconds: seconds(0),
-        payout: zeroAddress,
-      })),
+    accounts: async (addresses) =>
+      addresses.map((account) => accountOf(account, { balanceWei: wei(9_000n) })),
     committee: async () => ({ members: [member.address], endedAtSeconds: seconds(0) }),
     currentEpoch: async () => 1,
     sendSettlement: async () => `0x${'01'.repeat(32)}` as const,

@@ -46,6 +46,7 @@ export class SettlementLoop {
   readonly #options: SettlementOptions
   readonly #state: LedgerState
   readonly #memberKey: Uint8Array
+  readonly #memberAddress: Address
   #inFlight: InFlight | undefined
   #dueSinceMs: number | undefined
   #failures = 0
@@ -61,6 +62,7 @@ export class SettlementLoop {
     this.#options = options
     this.#state = state
     this.#memberKey = memberKey
+    this.#memberAddress = addressOf(memberKey)
   }
 
   get inFlight(): number {
@@ -85,14 +87,14 @@ export class SettlementLoop {
   }
 
   noteOutcome(outcome: TransactionOutcome, nowMs: number): void {
-    const flight = this.#inFlight
-    if (flight === undefined) return
-    if (outcome.status === 'included' && outcome.isSuccess) return
-    // Pending, dropped or reverted: made anew at once, which replaces a pending one with a
-    // higher fee.
+    if (this.#inFlight === undefined) return
+    if (outcome.status === 'included') {
+      if (!outcome.isSuccess) this.noteFailed(nowMs)
+      return
+    }
+    // Pending or dropped: made anew at once, which replaces a pending one with a higher fee.
     this.#inFlight = undefined
     this.#dueSinceMs = Number.NEGATIVE_INFINITY
-    if (outcome.status === 'included') this.noteFailed(nowMs)
   }
 
   /** A reorganisation may have undone the settlement, or what made it due. */
@@ -109,7 +111,8 @@ export class SettlementLoop {
     }
     for (const { ctpId } of update.trades) this.#heldOff.delete(ctpId)
     for (const event of update.events) {
-      if (event.kind === 'Settled') this.#land(event.itemsHash)
+      if (event.kind !== 'Settled') continue
+      if (event.itemsHash === this.#inFlight?.itemsHash) this.#inFlight = undefined
     }
     for (const [itemsHash, { headNumber }] of this.#included) {
       if (headNumber <= update.confirmed.number) this.#included.delete(itemsHash)
@@ -121,10 +124,6 @@ export class SettlementLoop {
       this.#included.set(itemsHash, { ctpIds: new Set(ctpIds), headNumber: update.head.number })
       this.#inFlight = undefined
     }
-  }
-
-  #land(itemsHash: Bytes32): void {
-    if (itemsHash === this.#inFlight?.itemsHash) this.#inFlight = undefined
   }
 
   /** What to do now: nothing, send a batch, or look after the one in flight. */
@@ -169,7 +168,7 @@ export class SettlementLoop {
 
   #send(due: readonly LiveCtp[], nowMs: number): NodeEffect[] {
     const { committee, market } = this.#state
-    const member = committee.members.indexOf(addressOf(this.#memberKey))
+    const member = committee.members.indexOf(this.#memberAddress)
     if (member < 0) return []
     // One producer's trades in a row cost the contract one write of his account.
     const sorted = due.toSorted((a, b) =>

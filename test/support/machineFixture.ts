@@ -1,11 +1,11 @@
 import { createMemoryStore } from '../../src/adapters/storage/memoryStore.ts'
 import type { ChainUpdate } from '../../src/ledger/chainUpdates.ts'
-import { type LedgerState, openLedgerState } from '../../src/ledger/ledgerState.ts'
+import { emptyAccount, type LedgerState, openLedgerState } from '../../src/ledger/ledgerState.ts'
 import type { NodeEffect, NodeInput, Reply } from '../../src/node/nodeEffect.ts'
 import { NodeMachine } from '../../src/node/nodeMachine.ts'
 import type { AccountState, BlockRef, ChainEvent } from '../../src/ports/chain.ts'
 import type { Store } from '../../src/ports/store.ts'
-import { type Address, bytesToHex, zeroAddress, zeroBytes32 } from '../../src/protocol/bytes.ts'
+import { type Address, bytesToHex, zeroBytes32 } from '../../src/protocol/bytes.ts'
 import {
   type CtpSubmission,
   type VerifiedCtp,
@@ -28,17 +28,7 @@ export function blockOf(number: number, timeSeconds: number, branch = 'main'): B
 
 /** An account's state with defaults of a new account. */
 export function accountOf(account: Address, state: Partial<AccountState>): AccountState {
-  return {
-    account,
-    balanceWei: wei(0n),
-    nonceBase: 0,
-    nonceBitmap: 0n,
-    energyWh: 0n,
-    requestedWei: wei(0n),
-    readyAtSeconds: seconds(0),
-    payout: zeroAddress,
-    ...state,
-  }
+  return { ...emptyAccount(account), ...state }
 }
 
 type Part<Union, Kind> = Union extends { kind: Kind }
