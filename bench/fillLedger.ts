@@ -4,12 +4,11 @@ import { openLedgerState } from '../src/ledger/ledgerState.ts'
 import { certify, recordVote } from '../src/ledger/voting.ts'
 import { bytesToHex } from '../src/protocol/bytes.ts'
 import { wh } from '../src/protocol/units.ts'
-import { benchFacts, benchOptions, keyOf, makeSubmissions } from './world.ts'
+import { benchFacts, keyOf, makeSubmissions } from './world.ts'
 
 const [path = '', count = '0'] = process.argv.slice(2)
 const store = openSqliteStore({ path, marketId: `${benchFacts.chainId}:${benchFacts.address}` })
 const state = openLedgerState(store, benchFacts, {
-  manufacturers: benchOptions.manufacturers,
   liveCtpsPerAccount: 64,
   liveCtps: 2_000_000,
   isFirstStart: true,

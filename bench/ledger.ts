@@ -93,7 +93,6 @@ async function measureRecovery(progress: (message: string) => void): Promise<Fig
     const startMs = performance.now()
     const store = openSqliteStore({ path, marketId })
     const state = openLedgerState(store, benchFacts, {
-      manufacturers: benchOptions.manufacturers,
       liveCtpsPerAccount: 64,
       liveCtps: 2_000_000,
       isFirstStart: true,

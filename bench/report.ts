@@ -8,11 +8,21 @@ export type Figures = Record<string, number>
 /** A benchmark's goals: the figure may not exceed `most`, or fall below `least`. */
 export type Goal = { most: number } | { least: number }
 
+/** A page of its own that figures go to, in a form of its own. */
+export type FiguresPage = {
+  /** From the repository's root. */
+  path: string
+  /** Depends on the figures alone, so that a test can compare it with the page. */
+  format(figures: Figures): string
+}
+
 export type Bench = {
   /** One sentence: what is measured, and how. */
   about: string
   goals: Record<string, Goal>
   run(progress: (message: string) => void): Promise<Figures>
+  /** docs/figures.md where left out. */
+  page?: FiguresPage
 }
 
 export type Report = {

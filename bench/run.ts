@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { formatFigures, formatReport } from './format.ts'
+import { writeMarked } from './markedPage.ts'
 import { type Bench, makeReport, type Report } from './report.ts'
 
 /** Benchmarks by name; loaded when asked for. */
@@ -8,25 +8,27 @@ const benches: Record<string, () => Promise<Bench>> = {
   ledger: async () => (await import('./ledger.ts')).ledgerBench,
   gas: async () => (await import('./gas.ts')).gasBench,
   demo: async () => (await import('./demo.ts')).demoBench,
+  meters: async () => (await import('./meters.ts')).metersBench,
+  privacy: async () => (await import('./privacy.ts')).privacyBench,
 }
 
 const usage = `npm run bench -- [${Object.keys(benches).join('|')}]… [--json] [--write]
 
 Without a name runs all. --json prints one JSON document; --write puts the figures into
-docs/figures.md, between its two markers, as they were measured.`
+docs/figures.md (those of privacy into docs/privacy.md), between its two markers, as they were
+measured.`
 
-/** The page that holds measured figures, and the marks between which they stand. */
-const figuresPage = new URL('../docs/figures.md', import.meta.url)
-const marks = { start: '<!-- figures -->', end: '<!-- /figures -->' }
+/** The page that holds figures of benchmarks that name none. */
+const figuresPage = 'docs/figures.md'
 
-function writeFigures(reports: readonly Report[]): void {
-  const page = readFileSync(figuresPage, 'utf8')
-  const [before, rest] = page.split(marks.start)
-  const after = rest?.split(marks.end)[1]
-  if (before === undefined || after === undefined)
-    throw new Error('docs/figures.md lacks its marks.')
-  const figures = reports.map(formatFigures).join('\n')
-  writeFileSync(figuresPage, `${before}${marks.start}\n\n${figures}\n${marks.end}${after}`)
+function writeFigures(measured: readonly { bench: Bench; report: Report }[]): void {
+  const shared = measured.filter(({ bench }) => bench.page === undefined)
+  if (shared.length > 0) {
+    writeMarked(figuresPage, shared.map(({ report }) => formatFigures(report)).join('\n'))
+  }
+  for (const { bench, report } of measured) {
+    if (bench.page !== undefined) writeMarked(bench.page.path, bench.page.format(report.figures))
+  }
 }
 
 async function main(): Promise<number> {
@@ -41,15 +43,16 @@ async function main(): Promise<number> {
     console.error(usage)
     return values.help ? 0 : 2
   }
-  const reports: Report[] = []
+  const measured: { bench: Bench; report: Report }[] = []
   for (const name of names) {
     const bench = await benches[name]!()
     const figures = await bench.run((message) => console.error(`${name}: ${message}`))
-    reports.push(makeReport(name, bench, figures))
+    measured.push({ bench, report: makeReport(name, bench, figures) })
   }
+  const reports = measured.map(({ report }) => report)
   if (values.json) console.log(JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2))
   else for (const report of reports) console.log(formatReport(report))
-  if (values.write) writeFigures(reports)
+  if (values.write) writeFigures(measured)
   return 0
 }
 

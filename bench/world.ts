@@ -6,7 +6,7 @@ import { ctpIdOf, digestOf, type Market } from '../src/protocol/digest.ts'
 import { keccak256 } from '../src/protocol/keccak.ts'
 import { buildMerkleTree } from '../src/protocol/merkle.ts'
 import { addressOf, signDigest, signMessage } from '../src/protocol/signature.ts'
-import { type Seconds, seconds, wei, wh } from '../src/protocol/units.ts'
+import { seconds, wei, wh } from '../src/protocol/units.ts'
 
 const text = new TextEncoder()
 
@@ -36,7 +36,6 @@ export const benchFacts: MarketFacts = {
 const market: Market = { chainId: benchFacts.chainId, address: benchFacts.address }
 
 export const benchOptions = {
-  manufacturers: new Map<Address, Seconds>([[addressOf(manufacturerKey), farFuture]]),
   pollMs: 0,
   isFirstStart: true,
 }
@@ -100,6 +99,10 @@ export function createRichChain(submissions: readonly CtpSubmission[]): Chain & 
   const consumers = submissions.map((_, index) => addressOf(keyOf(`consumer ${index}`)))
   const events: ChainEvent[] = [
     { kind: 'EpochOpened', epoch: 1, members: [addressOf(memberKey)], ...placed },
+    {
+      kind: 'ManufacturerSet',
+      ...{ manufacturer: addressOf(manufacturerKey), endsSeconds: farFuture, ...placed },
+    },
     {
       kind: 'OfferAdded',
       ...{ offerId: 1n, producer, energyWh: wh(4_000_000_000), priceWeiPerKwh: 1_000n },

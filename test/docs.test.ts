@@ -98,13 +98,14 @@ const findNamed = (command: Command, word: string) =>
 /** What is wrong with a call; undefined where all of its words are there. */
 function judgeCall(program: Command, words: readonly string[]): string | undefined {
   const call = `spb ${words.join(' ')}`
-  const [name, sub] = words.filter((word) => word !== '' && !word.startsWith('--'))
-  const command = name === undefined || isPlaceholder(name) ? undefined : findNamed(program, name)
-  if (name !== undefined && !isPlaceholder(name) && command === undefined) return call
-  const hasChildren = command !== undefined && command.commands.length > 0
-  const child = hasChildren && sub !== undefined ? findNamed(command, sub) : undefined
-  if (hasChildren && sub !== undefined && !isPlaceholder(sub) && child === undefined) return call
-  const chain = [program, command, child].filter((each) => each !== undefined)
+  const chain = [program]
+  for (const word of words.filter((each) => each !== '' && !each.startsWith('--'))) {
+    const command = chain.at(-1)!
+    if (command.commands.length === 0 || isPlaceholder(word)) break
+    const child = findNamed(command, word)
+    if (child === undefined) return call
+    chain.push(child)
+  }
   const options = words.filter((word) => word.startsWith('--'))
   return options.every((option) => hasOption(chain, option)) ? undefined : call
 }
@@ -166,9 +167,12 @@ describe('the pages', () => {
     const page = { path: 'README.md', text: '[a](docs/none.md) [b](#none) `ctp/no-such`' }
     expect(findBrokenLinks(page)).toEqual(['docs/none.md', '#none'])
     expect(findWrongCodes(page)).toEqual(['ctp/no-such'])
-    const calls = ['spb fly', 'spb account fly', 'spb up --fly', 'spb account new A --data B']
+    const calls = [
+      ...['spb fly', 'spb account fly', 'spb up --fly', 'spb committee propose fly'],
+      'spb account new A --data B',
+    ]
     const judged = calls.flatMap(listCalls).map((words) => judgeCall(program, words))
-    expect(judged).toEqual([...calls.slice(0, 3), undefined])
+    expect(judged).toEqual([...calls.slice(0, 4), undefined])
   })
 })
 
@@ -216,6 +220,30 @@ describe('docs/protocol.md', () => {
         expect(text, `${file} names ${promise}`).toMatch(new RegExp(`\\b${promise}\\b`))
       }
     }
+  })
+})
+
+describe('docs/privacy.md', () => {
+  const { text } = readPage('docs/privacy.md')
+  const listed = [...text.matchAll(/^- (t\d+): `([^`]+)`, “(.+)”$/gm)].map(
+    ([, name = '', path = '', title = '']) => ({ name, path, title }),
+  )
+  const cells = text
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && line.includes('*(t'))
+    .flatMap((line) => line.split(' | ').slice(1))
+
+  it.each(listed)('$name: $path has the test “$title”', ({ path, title }) => {
+    expect(readFileSync(join(root, path), 'utf8')).toContain(`  it('${title}'`)
+  })
+
+  it('names a test for each cell of its table, and none in vain', () => {
+    expect(cells).toHaveLength(8 * 6)
+    const named = cells.map(
+      (cell) => /\*\((t\d+(?:, t\d+)*)\)\*/.exec(cell)?.[1]?.split(', ') ?? [],
+    )
+    expect(named.filter((names) => names.length === 0)).toEqual([])
+    expect(new Set(named.flat())).toEqual(new Set(listed.map(({ name }) => name)))
   })
 })
 

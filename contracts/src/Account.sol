@@ -14,6 +14,10 @@ library AccountSlot {
     uint256 private constant BASE_SHIFT = 128;
     uint256 private constant BITMAP_SHIFT = 64;
     uint256 private constant LARGEST_ENERGY = type(uint64).max;
+    uint256 private constant WINDOW = 64;
+    uint256 private constant FIRST_NONCE = 1 << BITMAP_SHIFT;
+    uint256 private constant WINDOW_MASK =
+        (uint256(type(uint32).max) << BASE_SHIFT) | (uint256(type(uint64).max) << BITMAP_SHIFT);
 
     function balanceWei(Account self) internal pure returns (uint256) {
         return Account.unwrap(self) >> BALANCE_SHIFT;
@@ -31,6 +35,30 @@ library AccountSlot {
 
     function energyWh(Account self) internal pure returns (uint256) {
         return Account.unwrap(self) & LARGEST_ENERGY;
+    }
+
+    /// @notice Uses up a nonce. One above the window slides the window, and becomes its last.
+    /// @return used The same account as before where the nonce was used; one below the window is.
+    /// @dev `Settlement` does the same.
+    function useNonce(Account self, uint256 nonce) internal pure returns (Account used) {
+        unchecked {
+            uint256 slot = Account.unwrap(self);
+            uint256 offset = nonce - ((slot >> BASE_SHIFT) & type(uint32).max);
+            if (offset < WINDOW) return Account.wrap(slot | (FIRST_NONCE << offset));
+            return slideTo(self, nonce);
+        }
+    }
+
+    /// @notice Makes a nonce above the window its last. One below: the same account as before.
+    function slideTo(Account self, uint256 nonce) private pure returns (Account slid) {
+        unchecked {
+            uint256 base = self.nonceBase();
+            if (nonce < base) return self;
+            uint256 bitmap = uint256(self.nonceBitmap()) >> (nonce - base - (WINDOW - 1));
+            bitmap |= 1 << (WINDOW - 1);
+            uint256 window = ((nonce - (WINDOW - 1)) << BASE_SHIFT) | (bitmap << BITMAP_SHIFT);
+            return Account.wrap((Account.unwrap(self) & ~WINDOW_MASK) | window);
+        }
     }
 
     /// @notice Adds to the balance.

@@ -27,9 +27,11 @@ library CommitteeVotes {
     /// A member's index is one byte.
     uint256 internal constant LARGEST_SIZE = 256;
 
-    /// @notice How many of `size` = 3f + 1 members decide: 2f + 1.
+    /// @notice How many of `size` = 3f + 1 members decide: 2f + 1. No committee is empty.
     function quorum(uint256 size) internal pure returns (uint256) {
-        return size - (size - 1) / 3;
+        unchecked {
+            return size - (size - 1) / 3;
+        }
     }
 
     /// @notice Stores the members of an epoch, and makes it the current one.
@@ -50,25 +52,39 @@ library CommitteeVotes {
         self.currentEpoch = epoch;
     }
 
-    /// @notice The committee of the current epoch; every other epoch is refused.
+    /// @notice The committee of the current epoch and its size; every other epoch is refused.
     function current(MarketState storage self, uint32 epoch)
         internal
         view
-        returns (Committee storage committee)
+        returns (Committee storage committee, uint256 size)
     {
         committee = self.committees[epoch];
-        if (committee.size == 0 || committee.endedAtSeconds != 0) {
+        size = committee.size;
+        if (size == 0 || committee.endedAtSeconds != 0) {
             revert EpochNotCurrent(epoch, self.currentEpoch);
         }
     }
 
+    /// @notice Refuses what is not signed by a quorum of the current epoch's committee.
+    function requireCurrentQuorum(
+        MarketState storage self,
+        uint32 epoch,
+        bytes32 digest,
+        bytes calldata votes
+    ) internal view {
+        (Committee storage committee, uint256 size) = current(self, epoch);
+        requireQuorum(committee, size, digest, votes);
+    }
+
     /// @notice Refuses votes that are not exactly a quorum's, in order, over `digest`.
+    /// @param size The committee's: its caller has read it, and would pay for it again here.
     /// @param votes 65 bytes a vote: the member's index, then the signature (EIP-2098).
-    function requireQuorum(Committee storage self, bytes32 digest, bytes calldata votes)
-        internal
-        view
-    {
-        uint256 size = self.size;
+    function requireQuorum(
+        Committee storage self,
+        uint256 size,
+        bytes32 digest,
+        bytes calldata votes
+    ) internal view {
         uint256 expectedLength = quorum(size) * VOTE_LENGTH;
         if (votes.length != expectedLength) {
             revert InvalidVotesLength(votes.length, expectedLength);

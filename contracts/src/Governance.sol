@@ -16,7 +16,8 @@ struct EpochEndVote {
 
 /// @notice Governance messages are applied one by one, in order.
 error WrongGovernanceSequence(uint64 sequence, uint64 expectedSequence);
-/// @notice Governance reaches `openEpoch` and `setAuthority`, nothing else.
+/// @notice Governance reaches `openEpoch`, `setAuthority`, `setManufacturer` and `revokeMeter`,
+/// nothing else.
 error UngovernedCall(bytes4 selector);
 /// @notice Only `governance` may call this.
 error OnlyGovernance(address caller);
@@ -39,14 +40,14 @@ library Governance {
         bytes calldata call,
         bytes calldata votes
     ) internal {
-        Committee storage committee = self.current(epoch);
+        (Committee storage committee, uint256 size) = self.current(epoch);
         uint64 expectedSequence = self.governanceSequence;
         if (sequence != expectedSequence) {
             revert WrongGovernanceSequence(sequence, expectedSequence);
         }
         self.governanceSequence = expectedSequence + 1;
         bytes32 digest = Messages.digest(separator, Messages.governance(epoch, sequence, call));
-        committee.requireQuorum(digest, votes);
+        committee.requireQuorum(size, digest, votes);
     }
 
     /// @notice Ends the current epoch with a quorum's word and opens the next one.

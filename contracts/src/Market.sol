@@ -5,13 +5,16 @@ import {Account} from "./Account.sol";
 import {CommitteeVotes} from "./CommitteeVotes.sol";
 import {EnergyAccounts} from "./EnergyAccounts.sol";
 import {EpochEndVote, Governance, OnlyGovernance, UngovernedCall} from "./Governance.sol";
+import {HoldCertificate} from "./HoldCertificate.sol";
 import {MarketEvents} from "./MarketEvents.sol";
 import {MarketOptions, Options} from "./MarketOptions.sol";
 import {Committee, MarketState, Offer, Withdrawal} from "./MarketState.sol";
 import {Messages} from "./Messages.sol";
 import {Money} from "./Money.sol";
 import {Offers} from "./Offers.sol";
+import {ProofSettlement} from "./ProofSettlement.sol";
 import {Settlement} from "./Settlement.sol";
+import {Standings} from "./Standings.sol";
 
 /// @notice All that the market knows of one account.
 struct AccountState {
@@ -27,14 +30,17 @@ struct AccountState {
 /// @title A peer-to-peer energy market: accounts, offers, committee, settlement.
 /// @notice Immutable and without owner. A consumer's money moves by his own signature on a Commit
 /// To Pay together with a quorum of the committee, or by his own withdrawal, and in no other way.
+/// A producer who holds a trade's hold certificate and receipt needs nobody's help to be paid.
 contract Market is MarketEvents {
     using CommitteeVotes for MarketState;
-    using CommitteeVotes for Committee;
     using EnergyAccounts for MarketState;
     using Governance for MarketState;
+    using HoldCertificate for MarketState;
     using Money for MarketState;
     using Offers for MarketState;
+    using ProofSettlement for MarketState;
     using Settlement for MarketState;
+    using Standings for MarketState;
 
     uint40 private immutable _longestLifeSeconds;
     uint40 private immutable _graceSeconds;
@@ -50,10 +56,12 @@ contract Market is MarketEvents {
     /// @param fixedOptions What this market will never change.
     /// @param members The committee of epoch 1: 3f + 1 addresses, none zero, none twice.
     /// @param authorities Those whose certificates open energy accounts.
+    /// @param manufacturers Those whose meters are genuine, until governance says otherwise.
     constructor(
         MarketOptions memory fixedOptions,
         address[] memory members,
-        address[] memory authorities
+        address[] memory authorities,
+        address[] memory manufacturers
     ) {
         Options.requireSound(fixedOptions);
         _longestLifeSeconds = fixedOptions.longestLifeSeconds;
@@ -68,6 +76,9 @@ contract Market is MarketEvents {
         emit EpochOpened(1, members);
         for (uint256 i = 0; i < authorities.length; i++) {
             _state.setAuthority(authorities[i], true);
+        }
+        for (uint256 i = 0; i < manufacturers.length; i++) {
+            _state.setManufacturer(manufacturers[i], type(uint40).max);
         }
     }
 
@@ -141,15 +152,14 @@ contract Market is MarketEvents {
 
     /// @notice Applies what a quorum of the committee decided.
     /// @param sequence The next one: `governanceSequence()`.
-    /// @param call An encoded call of `openEpoch` or `setAuthority`.
+    /// @param call An encoded call of `openEpoch`, `setAuthority`, `setManufacturer` or
+    /// `revokeMeter`.
     /// @param votes 65 bytes a vote (member index, signature), ascending, exactly a quorum.
     function governance(uint32 epoch, uint64 sequence, bytes calldata call, bytes calldata votes)
         external
     {
         bytes4 selector = bytes4(call);
-        if (selector != this.openEpoch.selector && selector != this.setAuthority.selector) {
-            revert UngovernedCall(selector);
-        }
+        if (!isGoverned(selector)) revert UngovernedCall(selector);
         _state.authorize(domainSeparator(), epoch, sequence, call, votes);
         (bool isDone, bytes memory result) = address(this).call(call);
         if (!isDone) {
@@ -173,6 +183,22 @@ contract Market is MarketEvents {
         _state.setAuthority(authority, isTrusted);
     }
 
+    /// @notice Trusts a manufacturer's meters for Commits To Pay that expire until then. Through
+    /// `governance` alone.
+    /// @param endsSeconds At least the longest life from now; the largest value: no end.
+    function setManufacturer(address manufacturer, uint40 endsSeconds) external onlyGovernance {
+        Standings.requireFar(endsSeconds, _longestLifeSeconds);
+        _state.setManufacturer(manufacturer, endsSeconds);
+    }
+
+    /// @notice Ends the standing of one meter; a later end takes that back as far. Through
+    /// `governance` alone.
+    /// @param endsSeconds At least the longest life from now.
+    function revokeMeter(address meter, uint40 endsSeconds) external onlyGovernance {
+        Standings.requireFar(endsSeconds, _longestLifeSeconds);
+        _state.revokeMeter(meter, endsSeconds);
+    }
+
     /// @notice Moves the money of up to 256 trades. An item that cannot be settled is skipped.
     /// @param epoch The current one.
     /// @param sequence For reading; not checked, since nonces stop replay.
@@ -193,11 +219,38 @@ contract Market is MarketEvents {
         bytes32 digest = Messages.digest(
             separator, Messages.settlement(epoch, sequence, itemsHash, beneficiary)
         );
-        _state.current(epoch).requireQuorum(digest, votes);
+        _state.requireCurrentQuorum(epoch, digest, votes);
         uint256 settledBitmap = _state.settleBatch(
             separator, _graceSeconds, _minimumAmountWei, _feeWei, beneficiary, items
         );
         emit Settled(epoch, sequence, beneficiary, itemsHash, settledBitmap, databaseRoot);
+    }
+
+    /// @notice Moves the money of one trade by its own proof: no node's help, and no fee. A full
+    /// delivery, by anybody, until expiry plus grace; a part by its producer alone, from expiry on.
+    /// @param epoch Of the hold certificate: the current one, or one that ended at most longest
+    /// life plus grace ago.
+    /// @param item 141 bytes, as in a batch; `deliveredWh` as in the receipt.
+    /// @param votes The hold certificate's, see `HoldCertificate`: ascending, exactly a quorum.
+    /// @param measuredAtSeconds As in the receipt.
+    /// @param ercSignature64 The meter key's, over `Erc` (EIP-2098).
+    function settleWithProof(
+        uint32 epoch,
+        bytes calldata item,
+        bytes calldata votes,
+        uint40 measuredAtSeconds,
+        bytes calldata ercSignature64
+    ) external {
+        requireHeld(epoch, item, votes);
+        _state.settleHeld(measuredAtSeconds, ercSignature64);
+    }
+
+    /// @notice The producer gives a certified trade up, until expiry plus grace: its nonce is used,
+    /// nothing is paid, and the consumer's money is free.
+    /// @param item 141 bytes, as in a batch; `deliveredWh` is 0.
+    function decline(uint32 epoch, bytes calldata item, bytes calldata votes) external {
+        requireHeld(epoch, item, votes);
+        _state.declineHeld();
     }
 
     /// @notice What was fixed at deployment.
@@ -241,6 +294,16 @@ contract Market is MarketEvents {
         return _state.isAuthority[authority];
     }
 
+    /// @notice Until what expiry of a Commit To Pay the manufacturer's meters count; 0: never.
+    function manufacturerEnds(address manufacturer) external view returns (uint40) {
+        return _state.manufacturerEndsSeconds[manufacturer];
+    }
+
+    /// @notice Until what expiry of a Commit To Pay a revoked meter counts; 0: not revoked.
+    function meterEnds(address meter) external view returns (uint40) {
+        return _state.meterEndsSeconds[meter];
+    }
+
     /// @notice Whether the account may offer energy.
     function hasEnergyAccount(address account) external view returns (bool) {
         return _state.hasEnergyAccount[account];
@@ -277,6 +340,20 @@ contract Market is MarketEvents {
     function domainSeparator() public view returns (bytes32) {
         if (block.chainid == _chainId) return _separator;
         return Messages.domainSeparator(block.chainid, address(this));
+    }
+
+    function isGoverned(bytes4 selector) private pure returns (bool) {
+        return selector == this.openEpoch.selector || selector == this.setAuthority.selector
+            || selector == this.setManufacturer.selector || selector == this.revokeMeter.selector;
+    }
+
+    /// @notice Reads a trade; refuses one that its consumer did not sign or no quorum certified.
+    function requireHeld(uint32 epoch, bytes calldata item, bytes calldata votes) private view {
+        bytes32 separator = domainSeparator();
+        ProofSettlement.readSigned(item, separator, epoch, _graceSeconds, _minimumAmountWei);
+        unchecked {
+            _state.requireHeld(epoch, uint256(_longestLifeSeconds) + _graceSeconds, votes);
+        }
     }
 
     modifier onlyGovernance() {

@@ -46,6 +46,31 @@ interface MarketEvents {
     /// @notice Certificates of `authority` open energy accounts, or no longer do.
     event AuthoritySet(address indexed authority, bool isTrusted);
 
+    /// @notice Certificates of `manufacturer` count for Commits To Pay that expire until
+    /// `endsSeconds`.
+    event ManufacturerSet(address indexed manufacturer, uint40 endsSeconds);
+
+    /// @notice The certificate of `meter` counts for Commits To Pay that expire until
+    /// `endsSeconds`, whatever it says itself.
+    event MeterRevoked(address indexed meter, uint40 endsSeconds);
+
+    /// @notice A trade was settled by its own proof. `deliveredWh` is at most what was sold; a part
+    /// too small to be worth a wei moved nothing.
+    event SettledWithProof(
+        bytes32 indexed ctpId,
+        address indexed consumer,
+        address indexed producer,
+        uint64 offerId,
+        uint32 nonce,
+        uint32 deliveredWh,
+        uint96 paymentWei
+    );
+
+    /// @notice The producer gave a certified trade up: its nonce is used, nothing was paid.
+    event Declined(
+        bytes32 indexed ctpId, address indexed consumer, address indexed producer, uint32 nonce
+    );
+
     /// @notice A batch was settled. Bit i of `settledBitmap`, lowest first: item i was settled, its
     /// nonce is used; a partial delivery too small to be worth a wei moved nothing.
     /// @dev `databaseRoot` is the submitter's claim, and anybody who has the votes can submit them,

@@ -37,4 +37,6 @@ struct MarketState {
     mapping(uint64 offerId => Offer) offers;
     mapping(address authority => bool) isAuthority;
     mapping(uint32 epoch => Committee) committees;
+    mapping(address manufacturer => uint40) manufacturerEndsSeconds;
+    mapping(address meter => uint40) meterEndsSeconds;
 }

@@ -10,6 +10,10 @@ library Messages {
         "Ctp(address producer,uint64 offerId,uint96 amountWei,uint32 energyWh,uint32 nonce,"
         "uint40 expirySeconds,address meterKey)"
     );
+    bytes32 internal constant HOLD_VOTE_TYPEHASH =
+        keccak256("HoldVote(uint32 epoch,bytes32 ctpsRoot)");
+    bytes32 internal constant ERC_TYPEHASH =
+        keccak256("Erc(bytes32 ctpId,uint32 deliveredWh,uint40 measuredAtSeconds)");
     bytes32 internal constant SETTLEMENT_TYPEHASH =
         keccak256("Settlement(uint32 epoch,uint64 sequence,bytes32 itemsHash,address beneficiary)");
     bytes32 internal constant EPOCH_END_TYPEHASH =

@@ -22,6 +22,7 @@ contract DeploymentTest is MarketFixture {
         vm.assertEq(market.governanceSequence(), 0, "sequence");
         vm.assertTrue(market.isAuthority(authority), "authority");
         vm.assertTrue(!market.isAuthority(address(this)), "no other authority");
+        vm.assertEq(market.manufacturerEnds(manufacturer), type(uint40).max, "manufacturer");
         (address[] memory members, uint40 endedAt) = market.committeeOf(1);
         bytes32 expected = keccak256(abi.encode(addressesOf(memberKeys)));
         vm.assertEq(keccak256(abi.encode(members)), expected, "members");

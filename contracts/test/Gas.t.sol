@@ -3,17 +3,19 @@ pragma solidity 0.8.37;
 
 import {Market} from "../src/Market.sol";
 import {MarketFixture} from "./support/MarketFixture.sol";
+import {Proof, ProofSigning} from "./support/ProofSigning.sol";
 import {Trade} from "./support/Trade.sol";
 
 /// @title What a settlement costs, as a whole transaction from cold storage.
 /// @dev Accounts are funded in `setUp`, a transaction of its own, so their slots start the
 /// measured call non-zero and clean; `vm.cool` makes them and the market cold again.
-contract GasTest is MarketFixture {
+contract GasTest is MarketFixture, ProofSigning {
     uint256 private constant TRADES = 100;
     uint256 private constant TRANSACTION_GAS = 21_000;
     uint256 private constant GOAL_DISTINCT = 17_500;
     uint256 private constant GOAL_SHARED = 7_500;
     uint256 private constant GOAL_CALLDATA = 150;
+    uint256 private constant GOAL_PROOF = 70_000;
 
     uint256 private calldataBytes;
 
@@ -66,6 +68,29 @@ contract GasTest is MarketFixture {
         );
     }
 
+    /// Three of four members voted, each for this trade alone.
+    function test_settleWithProof_threeVotes_gas() public {
+        Proof memory proof = makeProof(separator, 1, memberKeys, provableTrade());
+        bytes memory data = abi.encodeCall(
+            Market.settleWithProof,
+            (1, proof.item, proof.votes, proof.measuredAtSeconds, proof.ercSignature64)
+        );
+        vm.snapshotValue("calldata", "settleWithProof, 3 votes, bytes", data.length);
+        uint256 total = measureCall(data);
+        vm.snapshotValue("gas", "settleWithProof, 3 votes", total);
+        vm.assertLe(total, GOAL_PROOF, "goal");
+    }
+
+    function test_decline_threeVotes_gas() public {
+        Trade memory trade = provableTrade();
+        trade.deliveredWh = 0;
+        Proof memory proof = makeProof(separator, 1, memberKeys, trade);
+        bytes memory data = abi.encodeCall(Market.decline, (1, proof.item, proof.votes));
+        vm.startPrank(trade.producer);
+        vm.snapshotValue("gas", "decline, 3 votes", measureCall(data));
+        vm.stopPrank();
+    }
+
     function test_bytecode_sizes() public {
         vm.snapshotValue("size", "Market, runtime", address(market).code.length);
         vm.snapshotValue(
@@ -89,17 +114,26 @@ contract GasTest is MarketFixture {
         );
         calldataBytes = data.length;
         vm.recordLogs();
+        uint256 total = measureCall(data);
+        uint256 all = type(uint256).max >> (256 - items.length / 141);
+        vm.assertTrue(readBitmap() == all, "all settled");
+        return total;
+    }
+
+    function measureCall(bytes memory data) private returns (uint256 total) {
         vm.cool(address(market));
         (bool isDone,) = address(market).call(data);
-        uint256 execution = vm.lastCallGas().gasTotalUsed;
-        uint256 all = type(uint256).max >> (256 - items.length / 141);
-        vm.assertTrue(isDone && readBitmap() == all, "all settled");
-        uint256 total = execution;
+        total = vm.lastCallGas().gasTotalUsed;
+        vm.assertTrue(isDone, "done");
         total += TRANSACTION_GAS;
         for (uint256 i = 0; i < data.length; i++) {
             total += data[i] == 0 ? 4 : 16;
         }
-        return total;
+    }
+
+    function provableTrade() private pure returns (Trade memory trade) {
+        trade = gasTrade(0, 0, 1, 0);
+        trade.meterKey = vm.addr(meterPrivateKey(0));
     }
 
     function accountKey(uint256 index) private pure returns (uint256) {

@@ -60,15 +60,17 @@ contract GovernanceTest is MarketFixture {
         }
     }
 
-    /// Nothing but the two governed calls can be made in the market's own name.
+    /// Nothing but the four governed calls can be made in the market's own name.
     function test_governance_ofAnyOtherCall_refused() public {
-        bytes[6] memory calls = [
+        bytes[8] memory calls = [
             bytes(""),
             hex"00",
             abi.encodeCall(Market.withdraw, ()),
             abi.encodeCall(Market.requestWithdrawal, (1)),
             abi.encodeCall(Market.fixPayout, (consumer)),
-            abi.encodeCall(Market.governance, (1, 0, "", ""))
+            abi.encodeCall(Market.governance, (1, 0, "", "")),
+            abi.encodeCall(Market.settleWithProof, (1, "", "", 0, "")),
+            abi.encodeCall(Market.decline, (1, "", ""))
         ];
         for (uint256 i = 0; i < calls.length; i++) {
             expectRefused(

@@ -38,6 +38,11 @@ contract InvariantsTest is MarketFixture {
         vm.assertEq(actors.unsignedDebits(), 0, "unsigned debits");
     }
 
+    /// P3, P4: a part is settled, and a trade declined, by its producer alone.
+    function invariant_claims_areTheirProducersOnly() public view {
+        vm.assertEq(actors.claimsHurtByOthers(), 0, "claims hurt by others");
+    }
+
     /// No household can change anything that is governed.
     function invariant_governed_staysAsItWas() public view {
         vm.assertEq(market.currentEpoch(), 1, "epoch");
@@ -57,5 +62,20 @@ contract InvariantsTest is MarketFixture {
             actors.settle(uint256(keccak256(abi.encode(i))), i);
         }
         vm.assertGe(actors.settledTrades(), 5, "settled");
+    }
+
+    /// And they settle by proof and decline, old trades among them.
+    function test_actors_proofs_doSettleAndDecline() public {
+        for (uint256 i = 0; i < 5; i++) {
+            actors.deposit(i, i, 3 ether);
+        }
+        for (uint256 i = 0; i < 60; i++) {
+            uint256 seed = uint256(keccak256(abi.encode(i)));
+            actors.prove(seed, seed >> 24);
+            actors.decline(uint256(keccak256(abi.encode(seed))), i);
+        }
+        vm.assertGe(actors.provedTrades(), 5, "proved");
+        vm.assertGe(actors.declinedTrades(), 5, "declined");
+        vm.assertEq(actors.doubleSettlements() + actors.claimsHurtByOthers(), 0, "soundly");
     }
 }

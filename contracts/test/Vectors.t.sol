@@ -2,25 +2,69 @@
 pragma solidity 0.8.37;
 
 import {CompactSignature, InvalidSignatureLength} from "../src/CompactSignature.sol";
+import {HoldCertificate} from "../src/HoldCertificate.sol";
 import {Market} from "../src/Market.sol";
+import {MarketState} from "../src/MarketState.sol";
 import {MarketOptions} from "../src/MarketOptions.sol";
 import {Messages} from "../src/Messages.sol";
+import {ProvedTrade} from "../src/ProvedTrade.sol";
 import {MarketFixture} from "./support/MarketFixture.sol";
+import {ProofSigning} from "./support/ProofSigning.sol";
 import {Trade} from "./support/Trade.sol";
 
 /// @notice The contract's own hashing and recovery, within reach of a test.
 contract MessagesHarness {
+    using HoldCertificate for MarketState;
+
+    MarketState private state;
+
+    constructor(uint32 epoch, address member) {
+        state.committees[epoch].size = 1;
+        state.committees[epoch].members[0] = member;
+    }
+
     function recover(bytes32 digest, bytes calldata signature64) external view returns (address) {
         (bytes32 r, uint256 yParityAndS) = CompactSignature.split(signature64);
         return CompactSignature.recover(digest, r, yParityAndS);
+    }
+
+    /// @notice Who signed an item's Commit To Pay, and what it is called because of that.
+    function identify(bytes calldata item, bytes32 separator)
+        external
+        view
+        returns (address consumer, bytes32 ctpId)
+    {
+        ProvedTrade.read(item, separator, 0);
+        uint256 place;
+        assembly ("memory-safe") {
+            place := add(item.offset, 77)
+        }
+        ProvedTrade.identify(place);
+        return (ProvedTrade.consumer(), ProvedTrade.ctpId());
+    }
+
+    /// @notice Refuses votes that a committee of one did not give for this leaf.
+    function requireHeld(
+        bytes calldata item,
+        bytes32 separator,
+        uint32 epoch,
+        bytes32 leaf,
+        bytes calldata votes
+    ) external view {
+        ProvedTrade.read(item, separator, epoch);
+        assembly ("memory-safe") {
+            mstore(0x3c0, leaf)
+        }
+        state.requireHeld(epoch, 0, votes);
     }
 }
 
 /// @title The vectors that the TypeScript side holds to as well.
 /// @dev The market stands at the vectors' own address and chain, so that their items, signatures
 /// and all, can be settled in it.
-contract VectorsTest is MarketFixture {
+contract VectorsTest is MarketFixture, ProofSigning {
     string private constant PATH = "test/vectors/protocol.json";
+    uint32 private constant EPOCH = 7;
 
     string private json;
     MessagesHarness private harness;
@@ -28,7 +72,7 @@ contract VectorsTest is MarketFixture {
     function setUp() public override {
         super.setUp();
         json = vm.readFile(PATH);
-        harness = new MessagesHarness();
+        harness = new MessagesHarness(EPOCH, vm.addr(memberKeys[0]));
         vm.chainId(vm.parseJsonUint(json, ".domain.chainId"));
         address place = vm.parseJsonAddress(json, ".domain.market");
         MarketOptions memory options = defaultOptions();
@@ -52,40 +96,70 @@ contract VectorsTest is MarketFixture {
             string memory message = path("digests", i, ".message");
             bytes32 expected = vm.parseJsonBytes32(json, path("digests", i, ".digest"));
             bytes32 kind = keccak256(bytes(vm.parseJsonString(json, path("digests", i, ".type"))));
-            bytes32 structHash;
-            if (kind == keccak256("Ctp")) {
-                vm.assertEq(ctpDigest(separator, readCtp(message)), expected, "Ctp");
-                checked++;
-                continue;
-            } else if (kind == keccak256("Settlement")) {
-                structHash = Messages.settlement(
-                    uint32(readUint(message, ".epoch")),
-                    uint64(readUint(message, ".sequence")),
-                    vm.parseJsonBytes32(json, string.concat(message, ".itemsHash")),
-                    readAddress(message, ".beneficiary")
-                );
-            } else if (kind == keccak256("EpochEnd")) {
-                structHash = Messages.epochEnd(
-                    uint32(readUint(message, ".epoch")),
-                    vm.parseJsonBytes32(json, string.concat(message, ".votesRoot"))
-                );
-            } else if (kind == keccak256("Governance")) {
-                structHash = Messages.governance(
-                    uint32(readUint(message, ".epoch")),
-                    uint64(readUint(message, ".sequence")),
-                    vm.parseJsonBytes(json, string.concat(message, ".call"))
-                );
-            } else if (kind == keccak256("EnergyAccountCertificate")) {
-                structHash = Messages.energyAccountCertificate(
-                    readAddress(message, ".account"), uint40(readUint(message, ".notAfterSeconds"))
-                );
-            } else {
-                continue; // Not a message that the contract checks.
-            }
-            vm.assertEq(Messages.digest(separator, structHash), expected, "digest");
+            bytes32 digest = digestOfKind(kind, message);
+            if (digest == 0) continue; // Not a message that the contract checks.
+            vm.assertEq(digest, expected, "digest");
             checked++;
         }
-        vm.assertGe(checked, 5, "vectors of all kinds");
+        vm.assertGe(checked, 7 * 4, "vectors of all kinds");
+    }
+
+    function digestOfKind(bytes32 kind, string memory message) private view returns (bytes32) {
+        bytes32 structHash;
+        if (kind == keccak256("Ctp")) {
+            return ctpDigest(separator, readCtp(message));
+        } else if (kind == keccak256("HoldVote")) {
+            uint32 epoch = uint32(readUint(message, ".epoch"));
+            return holdVoteDigest(separator, epoch, readBytes32(message, ".ctpsRoot"));
+        } else if (kind == keccak256("Erc")) {
+            uint32 deliveredWh = uint32(readUint(message, ".deliveredWh"));
+            uint40 measuredAt = uint40(readUint(message, ".measuredAtSeconds"));
+            return ercDigest(separator, readBytes32(message, ".ctpId"), deliveredWh, measuredAt);
+        } else if (kind == keccak256("Settlement")) {
+            structHash = Messages.settlement(
+                uint32(readUint(message, ".epoch")),
+                uint64(readUint(message, ".sequence")),
+                readBytes32(message, ".itemsHash"),
+                readAddress(message, ".beneficiary")
+            );
+        } else if (kind == keccak256("EpochEnd")) {
+            structHash = Messages.epochEnd(
+                uint32(readUint(message, ".epoch")), readBytes32(message, ".votesRoot")
+            );
+        } else if (kind == keccak256("Governance")) {
+            structHash = Messages.governance(
+                uint32(readUint(message, ".epoch")),
+                uint64(readUint(message, ".sequence")),
+                readBytes(message, ".call")
+            );
+        } else if (kind == keccak256("EnergyAccountCertificate")) {
+            structHash = Messages.energyAccountCertificate(
+                readAddress(message, ".account"), uint40(readUint(message, ".notAfterSeconds"))
+            );
+        } else {
+            return 0;
+        }
+        return Messages.digest(separator, structHash);
+    }
+
+    /// Paths lead to the roots of trees over identifiers, and votes for such a root are what the
+    /// contract takes.
+    function test_vectors_trees_sameRoots() public view {
+        uint256 checked = 0;
+        for (uint256 i = 0; exists(path("trees", i, ".root")); i++) {
+            bytes32 root = vm.parseJsonBytes32(json, path("trees", i, ".root"));
+            bytes memory signature =
+                signCompact(memberKeys[0], holdVoteDigest(separator, EPOCH, root));
+            string memory paths = string.concat("trees[", vm.toString(i), "].paths");
+            for (uint256 j = 0; exists(path(paths, j, ".leaf")); j++) {
+                bytes memory leaf = readBytes(path(paths, j, ""), ".leaf");
+                if (leaf.length != 32) break; // A tree of meter keys.
+                bytes memory vote = readVote(path(paths, j, ""), signature);
+                harness.requireHeld(new bytes(141), separator, EPOCH, leafOf(bytes32(leaf)), vote);
+                checked++;
+            }
+        }
+        vm.assertGe(checked, 64, "vectors of identifiers");
     }
 
     /// The packed items, as they are, move their consumers' money in the market itself.
@@ -111,6 +185,18 @@ contract VectorsTest is MarketFixture {
             if (isWorth) settled++;
         }
         vm.assertGe(settled, 2, "vectors that settle");
+    }
+
+    function test_vectors_items_identifiedAsSigned() public view {
+        uint256 checked = 0;
+        for (; exists(path("items", checked, ".packed")); checked++) {
+            string memory entry = path("items", checked, "");
+            bytes memory packed = readBytes(entry, ".packed");
+            (address signer, bytes32 ctpId) = harness.identify(packed, separator);
+            vm.assertEq(signer, readAddress(entry, ".consumer"), "consumer");
+            vm.assertEq(ctpId, readBytes32(entry, ".ctpId"), "ctpId");
+        }
+        vm.assertGe(checked, 2, "vectors");
     }
 
     function test_vectors_payments_paidToTheWei() public {
@@ -171,8 +257,31 @@ contract VectorsTest is MarketFixture {
         trade.meterKey = readAddress(entry, ".meterKey");
     }
 
+    /// @notice A packed vote with the path of this entry.
+    function readVote(string memory entry, bytes memory signature)
+        private
+        view
+        returns (bytes memory)
+    {
+        uint256 height = 0;
+        while (exists(string.concat(entry, siblingAt(height)))) height++;
+        bytes32[] memory siblings = new bytes32[](height);
+        for (uint256 i = 0; i < height; i++) {
+            siblings[i] = readBytes32(entry, siblingAt(i));
+        }
+        return packHoldVote(0, signature, uint8(readUint(entry, ".index")), siblings);
+    }
+
+    function siblingAt(uint256 index) private pure returns (string memory) {
+        return string.concat(".siblings[", vm.toString(index), "]");
+    }
+
     function readUint(string memory entry, string memory field) private view returns (uint256) {
         return vm.parseJsonUint(json, string.concat(entry, field));
+    }
+
+    function readBytes32(string memory entry, string memory field) private view returns (bytes32) {
+        return vm.parseJsonBytes32(json, string.concat(entry, field));
     }
 
     function readAddress(string memory entry, string memory field) private view returns (address) {

@@ -22,6 +22,17 @@ export type ApiLimits = {
   eventClients: number
   /** Bytes that wait for one WebSocket's reader before it is cut off. */
   eventQueueBytes: number
+  /** Meters that offer themselves as witnesses. */
+  witnessPosts: number
+  /** Requests that wait for witnesses, of all owners and of one address. */
+  witnessAsks: number
+  witnessAsksPerAddress: number
+  /** Lists and requests of one address's owners in a minute, also those that are given up. */
+  witnessAsksPerMinute: number
+  /** Witnesses that wait for requests; further ones are answered at once. */
+  witnessPolls: number
+  /** Time for a witness to answer. */
+  witnessAnswerMs: number
   /** Time between pings; who has not answered the last one is cut off. */
   pingMs: number
   /** Time for requests in flight to end when the server closes. */
@@ -46,6 +57,13 @@ export function defaultApiLimits(isLoopback: boolean): ApiLimits {
     keepAliveTimeoutMs: 5000,
     eventClients: 64,
     eventQueueBytes: 1_048_576,
+    witnessPosts: 4096,
+    witnessAsks: 128,
+    // Less than a mailbox has, so that nobody alone keeps others from a witness.
+    witnessAsksPerAddress: isLoopback ? 128 : 8,
+    witnessAsksPerMinute: isLoopback ? 6000 : 60,
+    witnessPolls: 192,
+    witnessAnswerMs: 15_000,
     pingMs: 30_000,
     drainMs: 5000,
   }

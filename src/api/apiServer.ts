@@ -19,6 +19,7 @@ import { answerClientError, refuseUnroutable, sendError, toSpbError } from './re
 import { parseStrictJson } from './strictJson.ts'
 import { type ApiInstance, addTradeRoutes } from './tradeRoutes.ts'
 import { addWatchRoutes, eventPath } from './watchRoutes.ts'
+import { addWitnessRoutes, createNodeRelay } from './witnessRoutes.ts'
 
 /** What a server serves, where, and within which bounds. */
 export type ApiServerOptions = {
@@ -191,6 +192,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     addRequestHooks(app, metrics, limits, createHostGuard(host, allowedHosts))
     addTradeRoutes(app, node, limits.handlerTimeoutMs)
     addWatchRoutes(app, { node, hub, metrics }, limits.eventClients)
+    addWitnessRoutes(app, createNodeRelay(node, limits), limits)
     try {
       await bind(app, host, port)
     } catch (error) {

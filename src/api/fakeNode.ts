@@ -7,7 +7,7 @@ import { paymentOf } from '../protocol/payment.ts'
 import { addressOf, signMessage } from '../protocol/signature.ts'
 import type { SignedErc } from '../protocol/signedErc.ts'
 import { SpbError } from '../protocol/spbError.ts'
-import { seconds, wei, wh } from '../protocol/units.ts'
+import { maxUint40, seconds, wei, wh } from '../protocol/units.ts'
 import type {
   CtpDossier,
   CtpFilter,
@@ -119,7 +119,8 @@ const fakeMarketView: MarketView = {
     burnWei: wei(5n),
   },
   deploymentBlock: 3,
-  manufacturers: [addressOf(fakeKey(6))],
+  manufacturers: [{ manufacturer: addressOf(fakeKey(6)), endsSeconds: seconds(maxUint40) }],
+  revokedMeters: [{ meter: addressOf(fakeKey(7)), endsSeconds: seconds(fakeNowSeconds + 86_400) }],
 }
 
 /** What a test can look at and change in a fake node. */

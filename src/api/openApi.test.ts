@@ -16,6 +16,9 @@ async function serve(node: FakeNode = createFakeNode()): Promise<void> {
   await server.listen()
 }
 
+/** Answers that are no plain JSON, or for those alone who have a token. */
+const unread = ['/v1/events', '/metrics', '/v1/witnesses/{meter}/requests']
+
 const routes: [method: string, path: string, status: string][] = [
   ['get', '/v1/status', '200'],
   ['get', '/v1/market', '200'],
@@ -29,6 +32,11 @@ const routes: [method: string, path: string, status: string][] = [
   ['get', '/v1/offers', '200'],
   ['get', '/v1/accounts/{address}', '200'],
   ['get', '/v1/events', '200'],
+  ['get', '/v1/witnesses', '200'],
+  ['post', '/v1/witnesses', '201'],
+  ['get', '/v1/witnesses/{meter}/requests', '200'],
+  ['post', '/v1/witnesses/{meter}/answers', '200'],
+  ['post', '/v1/witness-requests', '200'],
   ['get', '/health', '200'],
   ['get', '/metrics', '200'],
   ['get', '/openapi.json', '200'],
@@ -114,9 +122,7 @@ describe('GET /openapi.json', () => {
           ? resolve(components.schemas[item.$ref.split('/').at(-1) ?? ''])
           : item,
       )
-    const read = routes.filter(
-      ([method, path]) => method === 'get' && !['/v1/events', '/metrics'].includes(path),
-    )
+    const read = routes.filter(([method, path]) => method === 'get' && !unread.includes(path))
     for (const [, path] of read) {
       const answer = await (await fetch(`${server.url}${concrete[path] ?? path}`)).json()
       const schema = paths[path]?.get?.responses['200']?.content['application/json']?.schema

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../protocol/errorTable.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { ctpStates, viewLimits } from '../protocol/viewCodecs.ts'
 import type { CtpFilter, OfferFilter } from '../protocol/views.ts'
+import { witnessLimits } from '../protocol/witnessCodecs.ts'
 
 const decimalPattern = '^(0|[1-9][0-9]{0,28})$'
 const addressPattern = '^0x[0-9a-fA-F]{40}$'
@@ -70,6 +71,25 @@ export const ctpIdParamsSchema = Type.Object({ key: Type.String({ pattern: idPat
 /** The path of an account. */
 export const accountParamsSchema = Type.Object({
   address: address('The account’s address.'),
+})
+
+/** The path of a witness. */
+export const witnessParamsSchema = Type.Object({ meter: address('The witness’s meter.') })
+/** How long a witness waits for requests. */
+export const witnessQuerySchema = Type.Object(
+  {
+    wait: Type.Optional(
+      decimal(`Seconds to wait: 0 to ${witnessLimits.pollSeconds}, which is also the default.`),
+    ),
+  },
+  strict,
+)
+/** What opens a witness's mailbox. */
+export const tokenHeadersSchema = Type.Object({
+  'spb-witness-token': Type.String({
+    pattern: idPattern,
+    description: 'The token whose hash the witness’s post names.',
+  }),
 })
 
 type ObjectSchema = { properties?: Record<string, { pattern?: string }> }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from './cli.ts'
-import { type CommandResult, writeResult } from './commandResult.ts'
+import { type CommandResult, ToldFailure, writeResult } from './commandResult.ts'
 
 /** Options that every command takes. */
 export type GlobalOptions = {
@@ -24,6 +24,8 @@ export function actionOf<Options extends object = object>(
     const options = self.optsWithGlobals<Options & GlobalOptions>()
     const result = await work({ cli, options }, ...(given.slice(0, -2) as string[]))
     writeResult(cli, result, options.json === true)
+    const { exitCode = 0 } = result
+    if (exitCode !== 0) throw new ToldFailure(exitCode)
   }
 }
 

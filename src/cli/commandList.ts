@@ -89,6 +89,30 @@ export const commandList: readonly CommandEntry[] = [
     load: async () => (await import('./commands/trade.ts')).defineTrade,
   },
   {
+    name: 'receipt',
+    group: trading,
+    summary: 'a file that proves a trade to anyone',
+    load: async () => (await import('./commands/receipt.ts')).defineReceipt,
+  },
+  {
+    name: 'settle',
+    group: trading,
+    summary: 'be paid by proof, as the producer, without any node',
+    load: async () => (await import('./commands/settle.ts')).defineSettle,
+  },
+  {
+    name: 'decline',
+    group: trading,
+    summary: 'give a CTP back, as its producer',
+    load: async () => (await import('./commands/decline.ts')).defineDecline,
+  },
+  {
+    name: 'producer',
+    group: trading,
+    summary: 'what a producer must know while he sends energy',
+    load: async () => (await import('./commands/producer.ts')).defineProducer,
+  },
+  {
     name: 'void',
     group: trading,
     summary: 'close a nonce that got stuck',
@@ -105,6 +129,12 @@ export const commandList: readonly CommandEntry[] = [
     group: operating,
     summary: 'the members, and what they decide',
     load: async () => (await import('./commands/committee.ts')).defineCommittee,
+  },
+  {
+    name: 'manufacturer',
+    group: operating,
+    summary: 'certificates for meters that leave the factory',
+    load: async () => (await import('./commands/manufacturer.ts')).defineManufacturer,
   },
   {
     name: 'node',

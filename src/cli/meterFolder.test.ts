@@ -10,7 +10,6 @@ import {
   makeStreetMeters,
   manufacturerOf,
   openMeter,
-  pickWitness,
   readMeters,
 } from './meterFolder.ts'
 import { createTestCli, runCli, testNowMs } from './testCli.cases.ts'
@@ -36,17 +35,22 @@ describe('meters of a data folder', () => {
     expect(existsSync(join(folder.meters, 'early.json'))).toBe(false)
   })
 
-  it('are witnessed by another one, and can be renewed', async () => {
+  it('are there without keys where no node can be asked, and can be renewed later', async () => {
     const address = `0x${'52'.repeat(20)}` as const
     writeMarketRecord(folder, { chainId: 1, address, deploymentBlock: 0 })
-    const made = JSON.parse((await runCli(cli, 'meter new alice --json')).out)
-    expect(made).toMatchObject({ keysLeft: 256, market: { chainId: 1, address } })
-    expect(made.trees[0].witness).not.toBe(made.meter)
-    expect(await runCli(cli, 'meter new alice')).toMatchObject({ code: 3 })
-    const renewed = JSON.parse((await runCli(cli, 'meter renew --json')).out)
-    expect(renewed).toMatchObject({ meter: made.meter, keysLeft: 512 })
-    expect((await runCli(cli, 'meter show alice')).out).toContain('keys left    512')
-    expect((await runCli(cli, 'meter list')).out).toMatch(/alice +512 +0 +0 Wh/)
+    const made = await runCli(cli, 'meter new alice --json')
+    expect(JSON.parse(made.out).error).toMatchObject({
+      code: 'node/unreachable',
+      message: expect.stringContaining('Meter alice is made, but has no keys yet'),
+      hint: expect.stringContaining('spb meter renew alice'),
+    })
+    const again = await runCli(cli, 'meter new alice --json')
+    expect(JSON.parse(again.out).error.code).toBe('meter/exists')
+    const shown = JSON.parse((await runCli(cli, 'meter show alice --json')).out)
+    expect(shown).toMatchObject({ keysLeft: 0, trees: [], running: null })
+    const renewed = await runCli(cli, 'meter renew alice --json')
+    expect(JSON.parse(renewed.out).error.code).toBe('node/unreachable')
+    expect((await runCli(cli, 'meter list')).out).toMatch(/alice +0 +0 +0 Wh +not vouched for/)
   })
 
   it('are chosen by name, by the account’s name, or where there is one only', () => {
@@ -57,13 +61,5 @@ describe('meters of a data folder', () => {
     expect(() => chooseMeterName(folder)).toThrow(refusal('input/option'))
     expect(() => chooseMeterName(folder, 'carl')).toThrow(refusal('meter/unknown'))
     expect(() => openMeter(folder, 'carl')).toThrow(refusal('meter/unknown'))
-  })
-
-  it('are never their own witness', () => {
-    const owner = readMeters(folder)[0]!.certificate.meter
-    for (let round = 0; round < 20; round++) {
-      const { certificate } = pickWitness(folder, owner, now).signedCertificate
-      expect(certificate.meter).not.toBe(owner)
-    }
   })
 })

@@ -1,16 +1,19 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openKeyFile } from '../adapters/keys/keyFile.ts'
 import { createMeterFile, openMeterFile, readMeterFile } from '../adapters/meter/meterFile.ts'
-import { createManufacturer, type Manufacturer } from '../meter/manufacturer.ts'
+import {
+  createManufacturer,
+  type Manufacturer,
+  type SignedMeterCertificate,
+} from '../meter/manufacturer.ts'
 import { manufactureSoftwareMeter } from '../meter/manufactureSoftwareMeter.ts'
 import { openSoftwareMeter, type SoftwareMeter } from '../meter/softwareMeter.ts'
-import { chooseWitness, type Witness } from '../meter/witness.ts'
 import type { OpenMeterState } from '../ports/meterStorage.ts'
-import { type Address, bytesToHex } from '../protocol/bytes.ts'
+import { type Address, type Bytes32, bytesToHex } from '../protocol/bytes.ts'
 import { addressOf } from '../protocol/signature.ts'
-import { SpbError } from '../protocol/spbError.ts'
+import { assert, SpbError } from '../protocol/spbError.ts'
 import { type Seconds, seconds } from '../protocol/units.ts'
 import { type DataFolder, listNames, parseName } from './dataFolder.ts'
 import { nodeKeyPath, openNodeKey } from './nodeKeys.ts'
@@ -69,7 +72,9 @@ export function makeStreetMeters(folder: DataFolder, nowSeconds: Seconds): void 
 
 /** Makes a meter of the household; it has no keys before its first tree is witnessed. */
 export function createMeter(folder: DataFolder, name: string, nowSeconds: Seconds): SoftwareMeter {
-  return makeMeter(folder, { folder: folder.meters, name: parseName(name) }, nowSeconds)
+  const place = { folder: folder.meters, name: parseName(name) }
+  if (existsSync(pathOf(place))) throw new SpbError('meter/exists')
+  return makeMeter(folder, place, nowSeconds)
 }
 
 /** Opens a meter of the household. Throws what `openMeterFile` does, and `input/name`. */
@@ -82,10 +87,36 @@ function openAt(folder: DataFolder, place: MeterPlace): SoftwareMeter {
   if (!existsSync(path)) throw unknownMeter(folder, place.name)
   const storage = openMeterFile(path, readDeviceSecret(folder))
   try {
-    return openSoftwareMeter(storage)
+    return openSoftwareMeter(storage, { nowSeconds: seconds(Math.floor(Date.now() / 1000)) })
   } catch (error) {
     storage.close()
     throw error
+  }
+}
+
+/**
+ * Gives a meter of the household a new certificate of its manufacturer: before the old one ends.
+ *
+ * Throws `meter/certificate-invalid` for one of another meter, and what `openMeterFile` does.
+ */
+export function installCertificate(
+  folder: DataFolder,
+  name: string,
+  signed: SignedMeterCertificate,
+): void {
+  const path = pathOf({ folder: folder.meters, name: parseName(name) })
+  if (!existsSync(path)) throw unknownMeter(folder, name)
+  const storage = openMeterFile(path, readDeviceSecret(folder))
+  try {
+    const state = storage.load()
+    assert(state !== undefined, 'a meter’s file that opened holds a state')
+    if (signed.certificate.meter !== state.certificate.meter) {
+      throw new SpbError('meter/certificate-invalid')
+    }
+    const { certificate, manufacturerSignature } = signed
+    storage.save({ ...state, certificate, manufacturerSignature })
+  } finally {
+    storage.close()
   }
 }
 
@@ -122,28 +153,31 @@ export function chooseMeterName(folder: DataFolder, named?: string, account?: st
   })
 }
 
-/** A meter of the data folder as a witness; it is opened only when it is asked. */
-function witnessAt(folder: DataFolder, place: MeterPlace, nowSeconds: Seconds): Witness {
-  const { certificate, manufacturerSignature } = readMeterFile(pathOf(place))
-  return {
-    signedCertificate: { certificate, manufacturerSignature },
-    async certify(request) {
-      const meter = openAt(folder, place)
-      try {
-        const own = manufacturerOf(folder)
-        return meter.certify(request, { nowSeconds, isTrusted: (maker) => maker === own })
-      } finally {
-        meter.close()
-      }
-    },
-  }
+/** The meter to whose key a CTP is bound. Throws `erc/unknown-ctp`, `meter/unknown`. */
+export function findMeterName(folder: DataFolder, ctpId: Bytes32, named?: string): string {
+  if (named !== undefined) return chooseMeterName(folder, named)
+  const bound = readMeters(folder).find(({ trees }) =>
+    trees.some(({ bindings }) => bindings.some((binding) => binding.ctpId === ctpId)),
+  )
+  if (bound !== undefined) return bound.name
+  throw new SpbError('erc/unknown-ctp', 'None of your meters is bound to this CTP.', {
+    hint: 'Only the meter that was bound to the CTP can receipt it: spb meter list.',
+  })
 }
 
-/** Another meter of the data folder, chosen at random. Throws `meter/no-witness`. */
-export function pickWitness(folder: DataFolder, owner: Address, nowSeconds: Seconds): Witness {
-  const places = [folder.street, folder.meters].flatMap((path) =>
-    listNames(path).map((name) => ({ folder: path, name })),
-  )
-  const candidates = places.map((place) => witnessAt(folder, place, nowSeconds))
-  return chooseWitness(candidates, owner, (bound) => randomInt(bound))
+/** Where a running meter says how to reach it. */
+export function runPathOf({ meters }: DataFolder, name: string): string {
+  return join(meters, `${parseName(name)}.run`)
+}
+
+/** Opens the neighbours' meters, those of them that no other process holds. */
+export function openStreetMeters(folder: DataFolder): SoftwareMeter[] {
+  return listNames(folder.street).flatMap((name) => {
+    try {
+      return [openAt(folder, { folder: folder.street, name })]
+    } catch (error) {
+      if (error instanceof SpbError && error.code === 'meter/locked') return []
+      throw error
+    }
+  })
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import type { Cli } from './cli.ts'
 import { type CommandEntry, commandList } from './commandList.ts'
+import { ToldFailure } from './commandResult.ts'
 import { exitCodeOf, toFailure, writeFailure } from './failure.ts'
 
 const exitCodes = `
@@ -84,6 +85,7 @@ export async function runProgram(cli: Cli, words: readonly string[]): Promise<nu
     return 0
   } catch (error) {
     if (isHelp(error)) return 0
+    if (error instanceof ToldFailure) return error.exitCode
     const failure = toFailure(isMissingCommand(error) ? missingCommand(words) : error)
     writeFailure(cli, failure, words.includes('--json'))
     return exitCodeOf(failure)

@@ -3,6 +3,7 @@ import type { VerifiedCtp } from '../protocol/ctpSubmission.ts'
 import { limits } from '../protocol/limits.ts'
 import { priceOf } from '../protocol/payment.ts'
 import { SpbError } from '../protocol/spbError.ts'
+import { checkStanding } from '../protocol/standing.ts'
 import { isUsedOnChain } from './accountBook.ts'
 import { buckets } from './buckets.ts'
 import type { OfferRow } from './chainRows.ts'
@@ -19,8 +20,8 @@ import {
 import { decodeNonceRow } from './signedRows.ts'
 
 /**
- * A member's checks that need state, in the design's order: manufacturer's standing, expiry,
- * offer, nonce, live CTPs, balance. Throws the first refusal.
+ * A member's checks that need state, in the design's order: standing of the witness and its
+ * manufacturer, expiry, offer, nonce, live CTPs, balance. Throws the first refusal.
  *
  * `isVouched`: `f + 1` members voted for it, which stands in for the check of a closed offer.
  */
@@ -30,19 +31,12 @@ export function checkAdmission(
   isVouched: boolean,
 ): void {
   const chain = accountStateOf(state, verified.consumer)
-  checkManufacturer(state, verified)
+  checkStanding(state.standing, verified.voucher, verified.ctp.expirySeconds)
   checkExpiry(state, verified)
   checkTerms(state, verified, isVouched)
   checkNonce(state, verified, chain)
   checkLiveCtps(state, verified)
   checkBalance(state, verified, chain)
-}
-
-function checkManufacturer(state: LedgerState, { voucher, ctp }: VerifiedCtp): void {
-  const standingEnds = state.options.manufacturers.get(voucher.manufacturer)
-  if (standingEnds === undefined || ctp.expirySeconds > standingEnds) {
-    throw new SpbError('meter/witness-untrusted')
-  }
 }
 
 function checkExpiry(state: LedgerState, { ctp }: VerifiedCtp): void {

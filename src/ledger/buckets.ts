@@ -30,4 +30,8 @@ export const buckets = {
   energyAccount: 19,
   /** Chain: block number → what the update up to it replaced, for roll-back. */
   undo: 20,
+  /** Chain: manufacturer → end of its standing. */
+  manufacturer: 21,
+  /** Chain: revoked meter → end of its standing. */
+  revokedMeter: 22,
 } as const

@@ -1,9 +1,8 @@
 import type { AccountState, BlockRef, ChainEvent } from '../ports/chain.ts'
 import type { Change } from '../ports/store.ts'
-import type { Address, Bytes32 } from '../protocol/bytes.ts'
+import type { Bytes32 } from '../protocol/bytes.ts'
 import { ByteWriter } from '../protocol/byteWriter.ts'
 import type { Committee } from '../protocol/committee.ts'
-import type { Ctp } from '../protocol/messages.ts'
 import type { Wei, Wh } from '../protocol/units.ts'
 import { isUsedOnChain } from './accountBook.ts'
 import { buckets } from './buckets.ts'
@@ -19,16 +18,19 @@ import {
   reload,
   untrackLive,
 } from './ledgerState.ts'
+import { standingChange } from './standingBook.ts'
 
-/** One trade that a settlement paid. */
+/** One trade that was paid, by a batch or by proof. This node need not know its CTP. */
 export type SettledTrade = {
   ctpId: Bytes32
-  consumer: Address
-  ctp: Ctp
+  offerId: bigint
   deliveredWh: Wh
+  /** Of that, what was committed and so paid for. */
+  soldWh: Wh
   paidWei: Wei
   blockNumber: number
   transactionHash: Bytes32
+  /** Gas of the transaction over its trades. */
   gasShare: number
 }
 
@@ -51,6 +53,12 @@ export type ChainUpdate = {
 /** CTPs that an update closed. */
 export type ClosedByUpdate = { ctp: LiveCtp; closed: ClosedCtp }
 
+/** What was read from the chain, and can be read from it again. */
+const chainBuckets = [
+  ...[buckets.account, buckets.offer, buckets.settlement, buckets.energyAccount, buckets.undo],
+  ...[buckets.manufacturer, buckets.revokedMeter],
+]
+
 /** How many updates can be taken back. */
 const undoDepth = 256
 
@@ -66,6 +74,8 @@ export function applyChainUpdate(state: LedgerState, update: ChainUpdate): Close
   let committee: Committee | undefined
   for (const event of update.events) {
     applyOfferEvent(journal, event)
+    const standing = standingChange(event)
+    if (standing !== undefined) journal.put(standing)
     if (event.kind === 'EpochOpened') committee = { epoch: event.epoch, members: event.members }
   }
   if (committee !== undefined) journal.put(committeeChange(committee))
@@ -83,6 +93,7 @@ export function applyChainUpdate(state: LedgerState, update: ChainUpdate): Close
   }
   commitWithUndo(state, journal, update.confirmed.number)
   if (committee !== undefined) state.committee = committee
+  state.standing.noteConfirmed(update.events)
   for (const offerId of offersOf(update)) refreshOffer(state, offerId)
   state.confirmed = update.confirmed
   state.head = update.head
@@ -92,7 +103,7 @@ export function applyChainUpdate(state: LedgerState, update: ChainUpdate): Close
 }
 
 function offersOf({ events, trades }: ChainUpdate): Set<bigint> {
-  const offerIds = new Set(trades.map(({ ctp }) => ctp.offerId))
+  const offerIds = new Set(trades.map(({ offerId }) => offerId))
   for (const event of events) {
     if (event.kind === 'OfferAdded' || event.kind === 'OfferWithdrawn') offerIds.add(event.offerId)
   }
@@ -133,11 +144,11 @@ function applyOfferEvent(journal: Journal, event: ChainEvent): void {
 function applyTrade(journal: Journal, trade: SettledTrade): void {
   const value = encodeSettlement(trade)
   journal.put({ bucket: buckets.settlement, key: idKey(trade.ctpId), value })
-  const { offerId } = trade.ctp
+  const { offerId } = trade
   const bytes = journal.get(buckets.offer, offerKey(offerId))
   if (bytes === undefined) return
   const offer = decodeOffer(offerId, bytes)
-  const soldWh = offer.soldWh + Math.min(trade.deliveredWh, trade.ctp.energyWh)
+  const soldWh = offer.soldWh + trade.soldWh
   journal.put({
     bucket: buckets.offer,
     key: offerKey(offerId),
@@ -184,7 +195,7 @@ function commitWithUndo(state: LedgerState, journal: Journal, blockNumber: numbe
   state.store.commit(changes)
 }
 
-/** Withdrawals and epoch ends count as soon as any head shows them. */
+/** Withdrawals, ends of standings and of epochs count as soon as any head shows them. */
 function noteHead(state: LedgerState, update: ChainUpdate): void {
   for (const [account, { headNumber }] of state.headRequests) {
     if (headNumber <= update.confirmed.number) state.headRequests.delete(account)
@@ -192,6 +203,7 @@ function noteHead(state: LedgerState, update: ChainUpdate): void {
   // What a head showed counts until its height is confirmed, also if that head was replaced.
   const endsAt = state.epochEndsAtHead
   if (endsAt !== undefined && endsAt <= update.confirmed.number) state.epochEndsAtHead = undefined
+  state.standing.noteHead(update.confirmed.number, update.head.number, update.headEvents)
   for (const event of update.headEvents) {
     if (event.kind === 'EpochOpened') state.epochEndsAtHead = update.head.number
     if (event.kind !== 'WithdrawalRequested') continue
@@ -224,8 +236,7 @@ export function rollBack(state: LedgerState): boolean {
 export function forgetChain(state: LedgerState): void {
   // First of all: a crash half-way must not leave an old block above rows that are gone.
   state.store.commit([{ bucket: buckets.meta, key: metaKey('confirmed'), value: undefined }])
-  const { account, offer, settlement, energyAccount, undo } = buckets
-  for (const bucket of [account, offer, settlement, energyAccount, undo]) {
+  for (const bucket of chainBuckets) {
     const keys = Array.from(state.store.entries(bucket), (entry) => entry.key)
     state.store.commit(keys.map((key) => ({ bucket, key, value: undefined })))
   }

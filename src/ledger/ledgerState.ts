@@ -29,12 +29,11 @@ import { decodeLiveCtp, type LiveCtp } from './ctpRow.ts'
 import { accountKey, idKey, metaKey, nonceKey, offerKey } from './keys.ts'
 import { decodeNonceRow } from './signedRows.ts'
 import { SparseTree } from './sparseTree.ts'
+import { StandingBook } from './standingBook.ts'
 import { TimeQueue } from './timeQueue.ts'
 
 /** What an operator can set. */
 export type LedgerOptions = {
-  /** Manufacturers whose meters may witness, and when their standing ends. */
-  manufacturers: ReadonlyMap<Address, Seconds>
   /** Live CTPs an account may have; at most the nonce window. */
   liveCtpsPerAccount: number
   /** Live CTPs a node keeps at all. */
@@ -66,6 +65,8 @@ export type LedgerState = {
   committee: Committee
   /** Largest withdrawal request of heads that are not confirmed yet. */
   headRequests: Map<Address, { requestedWei: bigint; headNumber: number }>
+  /** Manufacturers that are trusted, and meters that are not. */
+  readonly standing: StandingBook
   /** A head of that height showed that this epoch is over. */
   epochEndsAtHead: number | undefined
   /** Offers that can be bought from, by id. */
@@ -129,6 +130,7 @@ export function openLedgerState(
     head: undefined,
     committee: nobody,
     headRequests: new Map(),
+    standing: new StandingBook(),
     epochEndsAtHead: undefined,
     openOffers: new Map(),
     votesFromSeconds: undefined,
@@ -152,6 +154,7 @@ export function reload(state: LedgerState): void {
   for (const { key, value } of store.entries(buckets.offer)) {
     trackOffer(state, decodeOffer(new ByteReader(key).uint64(), value))
   }
+  state.standing.reload(store)
   state.batches = new Map()
   for (const { value } of store.entries(buckets.batch)) {
     const items = bytesToHex(value)

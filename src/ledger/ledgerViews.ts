@@ -193,7 +193,7 @@ export function listOffers(state: LedgerState, filter: OfferFilter): OfferView[]
 export function viewAccount(state: LedgerState, account: Address): AccountView {
   const chain = accountStateOf(state, account)
   const freeWei = freeWeiOf(state, chain)
-  const live = [...state.accounts.liveOf(account).values()]
+  const live = [...state.accounts.liveOf(account).values()].sort((a, b) => a.number - b.number)
   return {
     account,
     balanceWei: chain.balanceWei,

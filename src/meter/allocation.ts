@@ -1,3 +1,5 @@
+import type { MeterReading } from '../ports/meterReading.ts'
+import type { MeterBinding } from '../ports/meterStorage.ts'
 import { assert } from '../protocol/spbError.ts'
 import { type Wh, wh } from '../protocol/units.ts'
 
@@ -17,4 +19,26 @@ export function allocate(measuredWh: number, wantedWh: readonly number[]): Wh[] 
     return wh(share)
   })
   return shares
+}
+
+/** True for a binding that may still take energy: it is neither full nor released. */
+export function isUnfinished({ ctp, deliveredWh, isReleased }: MeterBinding): boolean {
+  return !isReleased && deliveredWh < ctp.energyWh
+}
+
+/**
+ * Shares the energy of an interval out over bindings, the earliest bound first, as far as each may
+ * have it: its CTP has not expired at the reading that ends the interval. Nobody can say when the
+ * energy came within it, so a CTP that was bound meanwhile shares in it. The rest is own use.
+ */
+export function shareEnergy(
+  energyWh: number,
+  bindings: readonly MeterBinding[],
+  { timeSeconds }: Pick<MeterReading, 'timeSeconds'>,
+): Wh[] {
+  const wantedWh = bindings.map((binding) => {
+    const isLive = timeSeconds <= binding.ctp.expirySeconds
+    return isLive && isUnfinished(binding) ? binding.ctp.energyWh - binding.deliveredWh : 0
+  })
+  return allocate(energyWh, wantedWh)
 }

@@ -1,8 +1,9 @@
+import type { MeterSigner } from '../ports/meterSigner.ts'
 import type { MeterStorage } from '../ports/meterStorage.ts'
 import { type Bytes32, bytesToHex } from '../protocol/bytes.ts'
 import { keccak256 } from '../protocol/keccak.ts'
 import { limits } from '../protocol/limits.ts'
-import { SpbError } from '../protocol/spbError.ts'
+import { assert, SpbError } from '../protocol/spbError.ts'
 import type { Seconds } from '../protocol/units.ts'
 import { issueMeterCertificate, type Manufacturer } from './manufacturer.ts'
 import { createSeedSigner } from './meterKeys.ts'
@@ -19,8 +20,10 @@ export const softwareMeterModel: Bytes32 = bytesToHex(
 /** What a factory needs to make a software meter. */
 export type SoftwareMeterOptions = {
   name: string
-  /** 32 random bytes from which all keys come. */
-  seed: Uint8Array
+  /** 32 random bytes from which all keys come; left out where `signer` holds them. */
+  seed?: Uint8Array
+  /** The secure element that holds the keys: they are in no storage then. */
+  signer?: MeterSigner
   manufacturer: Manufacturer
   /** End of the certificate; no CoE outlives it. */
   notAfterSeconds: Seconds
@@ -36,16 +39,18 @@ export function manufactureSoftwareMeter(
   storage: MeterStorage,
 ): SoftwareMeter {
   const { name, seed, manufacturer, notAfterSeconds } = options
+  assert((seed === undefined) !== (options.signer === undefined), 'keys come from one place')
   const { model = softwareMeterModel, treeHeight = defaultTreeHeight } = options
   if (!Number.isInteger(treeHeight) || treeHeight < 1 || treeHeight > limits.treeHeight) {
     throw new SpbError('input/number', `A tree is 1 to ${limits.treeHeight} high.`)
   }
   if (storage.load() !== undefined) throw new SpbError('meter/exists')
-  const meter = createSeedSigner(seed).identity
+  const signer = options.signer ?? createSeedSigner(seed!)
+  const meter = signer.identity
   storage.save({
     ...issueMeterCertificate(manufacturer, { meter, model, notAfterSeconds }),
-    ...{ name, seed: seed.slice(), treeHeight },
-    ...{ nextTree: 0, nextOrder: 0, trees: [] },
+    ...(seed === undefined ? {} : { seed: seed.slice() }),
+    ...{ name, treeHeight, nextTree: 0, nextOrder: 0, trees: [] },
   })
-  return openSoftwareMeter(storage)
+  return openSoftwareMeter(storage, { signer })
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { digestOf } from '../protocol/digest.ts'
 import { recoverSigner } from '../protocol/signature.ts'
 import { createSeedSigner, findPrivateKey } from './meterKeys.ts'
-import { bytes32 } from './neighbourhood.cases.ts'
+import { bytes32, market } from './neighbourhood.cases.ts'
 
 describe('keys of a seed', () => {
   const signer = createSeedSigner(bytes32(1))
@@ -38,8 +39,13 @@ describe('keys of a seed', () => {
   it('sign as what they say they are', () => {
     const digest = bytes32(9)
     expect(recoverSigner(digest, signer.signAsIdentity(digest))).toBe(signer.identity)
-    const signature = signer.signAsLeaf({ tree: 5, leaf: 3 }, digest)
-    expect(recoverSigner(digest, signature)).toBe(signer.leafKeys(5, 2)[3])
+    const message = { ctpId: `0x${'0c'.repeat(32)}` } as const
+    const signature = signer.signAsLeaf(
+      { tree: 5, leaf: 3 },
+      { market, name: 'MeterReady', message },
+    )
+    const signed = digestOf(market, 'MeterReady', message)
+    expect(recoverSigner(signed, signature)).toBe(signer.leafKeys(5, 2)[3])
   })
 
   it('need a seed of 32 bytes', () => {

@@ -3,6 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import type { KeyReference, MeterSigner } from '../ports/meterSigner.ts'
 import { concatBytes } from '../protocol/bytes.ts'
 import { ByteWriter } from '../protocol/byteWriter.ts'
+import { digestOf } from '../protocol/digest.ts'
 import { addressOf, isPrivateKey, signDigest } from '../protocol/signature.ts'
 import { assert } from '../protocol/spbError.ts'
 
@@ -49,6 +50,7 @@ export function createSeedSigner(seed: Uint8Array): MeterSigner {
     leafKeys: (tree, height) =>
       Array.from({ length: 2 ** height }, (_, leaf) => addressOf(deriveLeaf({ tree, leaf }))),
     signAsIdentity: (digest) => signDigest(digest, identityKey),
-    signAsLeaf: (key, digest) => signDigest(digest, deriveLeaf(key)),
+    signAsLeaf: (key, { market, name, message }) =>
+      signDigest(digestOf(market, name, message), deriveLeaf(key)),
   }
 }

@@ -1,8 +1,9 @@
+import type { IncidentLog, RegisterPoint } from '../ports/meterRegister.ts'
 import type { OpenMeterState } from '../ports/meterStorage.ts'
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import type { Market } from '../protocol/digest.ts'
-import type { Seconds } from '../protocol/units.ts'
-import { countKeys, marketOf } from './meterTrees.ts'
+import type { Seconds, Wh } from '../protocol/units.ts'
+import { countKeys, findUnacknowledged, marketOf } from './meterTrees.ts'
 
 /** A meter as a person wants to see it. */
 export type MeterSummary = {
@@ -19,6 +20,12 @@ export type MeterSummary = {
   boundCtps: number
   /** The last receipts of all of them together. */
   receiptedWh: number
+  /** Receipts that too few members keep: no new CTP is taken on before. */
+  unacknowledged: { ctpId: Bytes32; receiptedWh: Wh; acknowledgedWh: Wh }[]
+  /** The last reading, and all energy that was counted; absent where none was taken. */
+  register?: RegisterPoint & { serial?: string; countedWh: number }
+  /** What was not counted as energy, and why. */
+  incidents: IncidentLog
 }
 
 /** One of a meter's trees, and for how long its keys are vouched for. */
@@ -30,6 +37,13 @@ export type TreeSummary = {
   witness: Address
   fromSeconds: Seconds
   untilSeconds: Seconds
+}
+
+function summarizeRegister({ register }: OpenMeterState): Pick<MeterSummary, 'register'> {
+  if (register === undefined) return {}
+  const { timeSeconds, importWh, countedWh, serial } = register
+  const named = serial === undefined ? {} : { serial }
+  return { register: { timeSeconds, importWh, ...named, countedWh } }
 }
 
 /** Sums a meter's state up; needs no secret of it. */
@@ -51,6 +65,11 @@ export function summarizeMeter(state: OpenMeterState, nowSeconds: Seconds): Mete
       untilSeconds: coe.coe.notAfterSeconds,
     })),
     boundCtps: bindings.length,
-    receiptedWh: bindings.reduce((sum, { deliveredWh }) => sum + deliveredWh, 0),
+    receiptedWh: bindings.reduce((sum, { signedWh }) => sum + signedWh, 0),
+    unacknowledged: findUnacknowledged(state).map(({ ctpId, signedWh, acknowledgedWh }) => {
+      return { ctpId, receiptedWh: signedWh, acknowledgedWh }
+    }),
+    ...summarizeRegister(state),
+    incidents: state.incidents ?? { counts: {}, recent: [] },
   }
 }

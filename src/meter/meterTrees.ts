@@ -2,16 +2,13 @@ import type { KeyReference } from '../ports/meterSigner.ts'
 import type { MeterBinding, MeterState, MeterTree } from '../ports/meterStorage.ts'
 import type { Market } from '../protocol/digest.ts'
 import { SpbError } from '../protocol/spbError.ts'
-import { type Seconds, seconds, type Wh, wh } from '../protocol/units.ts'
+import { type Seconds, seconds, wh } from '../protocol/units.ts'
 
 /** How long a tree is remembered after its CoE ended, so that receipts can be shown again. */
 export const treeRetentionSeconds = 30 * 86_400
 
 /** Where a binding is: a tree by number, and the place in that tree's list. */
 export type BindingPlace = { readonly tree: number; readonly position: number }
-
-/** A receipt's fields, for one binding. */
-export type Delivery = { place: BindingPlace; deliveredWh: Wh; measuredAtSeconds: Seconds }
 
 /** One of the meter's trees; undefined where it was never there or is forgotten. */
 export function findTree(state: Pick<MeterState, 'trees'>, number: number): MeterTree | undefined {
@@ -90,7 +87,7 @@ export function reserveLeaf(
 export function addBinding(
   state: MeterState,
   tree: MeterTree,
-  binding: Omit<MeterBinding, 'order' | 'deliveredWh' | 'measuredAtSeconds' | 'isReleased'>,
+  binding: Pick<MeterBinding, 'leaf' | 'ctpId' | 'ctp' | 'consumer'>,
 ): MeterState {
   const fresh: MeterBinding = {
     ...binding,
@@ -98,9 +95,18 @@ export function addBinding(
     deliveredWh: wh(0),
     measuredAtSeconds: seconds(0),
     isReleased: false,
+    ...{ signedWh: wh(0), acknowledgedWh: wh(0) },
   }
   const grown = { ...tree, bindings: [...tree.bindings, fresh] }
   return { ...replaceTree(state, grown), nextOrder: state.nextOrder + 1 }
+}
+
+/** The binding at a place, which must be there. */
+export function bindingAt(
+  state: Pick<MeterState, 'trees'>,
+  { tree, position }: BindingPlace,
+): MeterBinding {
+  return findTree(state, tree)!.bindings[position]!
 }
 
 /** Changes one binding. */
@@ -120,4 +126,13 @@ export function addTree(state: MeterState, tree: MeterTree, nowSeconds: Seconds)
     ({ coe }) => coe.coe.notAfterSeconds + treeRetentionSeconds >= nowSeconds,
   )
   return { ...state, trees: [...kept, tree] }
+}
+
+/** Bindings with a receipt that may have left the meter, and that too few members keep. */
+export function findUnacknowledged(state: Pick<MeterState, 'trees'>): MeterBinding[] {
+  return state.trees.flatMap(({ bindings }) =>
+    bindings.filter(({ isReleased, signedWh, acknowledgedWh }) => {
+      return !isReleased && signedWh > acknowledgedWh
+    }),
+  )
 }

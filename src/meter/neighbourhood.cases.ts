@@ -4,7 +4,8 @@ import type { Address } from '../protocol/bytes.ts'
 import type { Market } from '../protocol/digest.ts'
 import type { Ctp } from '../protocol/messages.ts'
 import { addressOf } from '../protocol/signature.ts'
-import { type Seconds, seconds, wei, wh } from '../protocol/units.ts'
+import { type MeterRevocation, type Standing, standingOf } from '../protocol/standing.ts'
+import { maxUint40, type Seconds, seconds, wei, wh } from '../protocol/units.ts'
 import { createLocalWitness } from './localWitness.ts'
 import { createManufacturer } from './manufacturer.ts'
 import { manufactureSoftwareMeter } from './manufactureSoftwareMeter.ts'
@@ -23,7 +24,20 @@ export const otherMarket: Market = { chainId: 31337, address: `0x${'6c'.repeat(2
 export const bytes32 = (fill: number): Uint8Array => new Uint8Array(32).fill(fill)
 export const manufacturer = createManufacturer(bytes32(0xfa))
 export const stranger = createManufacturer(bytes32(0xfb))
-export const isTrusted = (address: Address): boolean => address === manufacturer.address
+/** Trusts the manufacturer alone, for good. */
+export const standing = standingOf({
+  manufacturers: [{ manufacturer: manufacturer.address, endsSeconds: seconds(maxUint40) }],
+  revokedMeters: [],
+})
+/** As `standing`, with ends: of the manufacturer's, and of meters that are revoked. */
+export const endingStanding = (
+  endsSeconds: Seconds,
+  ...revokedMeters: readonly MeterRevocation[]
+): Standing =>
+  standingOf({
+    manufacturers: [{ manufacturer: manufacturer.address, endsSeconds }],
+    revokedMeters,
+  })
 
 export const consumerKey = bytes32(0xc0)
 export const consumer = addressOf(consumerKey)
@@ -43,11 +57,11 @@ export function makeMeter(
 }
 
 export const witnessOf = (meter: SoftwareMeter): Witness =>
-  createLocalWitness(meter, { isTrusted, nowSeconds: () => now })
+  createLocalWitness(meter, { standing, nowSeconds: () => now })
 
 export const renewal = (changes: Partial<RenewalOptions> = {}): RenewalOptions => ({
   nowSeconds: now,
-  isTrusted,
+  standing,
   ...changes,
 })
 

@@ -15,6 +15,7 @@ import { addressOf, signMessage } from '../protocol/signature.ts'
 import { verifyErc } from '../protocol/signedErc.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { seconds, type Wh, wh } from '../protocol/units.ts'
+import { createLocalWitness } from './localWitness.ts'
 import { softwareMeterModel } from './manufactureSoftwareMeter.ts'
 import { summarizeMeter } from './meterSummary.ts'
 import { treeRetentionSeconds } from './meterTrees.ts'
@@ -32,6 +33,7 @@ import {
   now,
   otherMarket,
   renewal,
+  standing,
   witnessOf,
 } from './neighbourhood.cases.ts'
 import { openSoftwareMeter, type SoftwareMeter } from './softwareMeter.ts'
@@ -318,94 +320,92 @@ describe('receipts by hand', () => {
   })
 })
 
-describe('recording import', () => {
-  const deliveredTo = (meter: SoftwareMeter, ids: readonly Bytes32[]) =>
-    ids.map((id) => meter.bindingOf(id)!.deliveredWh)
-
-  it('serves overlapping CTPs in the order of binding, in parts', async () => {
-    const meter = await makeReadyMeter()
-    const keys = [0, 1].map(() => meter.takeKey(later(3600)).meterKey)
-    const ctps = [makeCtp(keys[1]!), makeCtp(keys[0]!, { nonce: 1 })]
-    for (const ctp of ctps) meter.bind(ctp, consumer, market)
-    const ids = ctps.map(idOf)
-
-    const first = meter.recordImport(wh(600), later(10))
-    expect(first.map(({ erc }) => [erc.ctpId, erc.deliveredWh])).toEqual([[ids[0], 600]])
-    const second = meter.recordImport(wh(600), later(20))
-    expect(second.map(({ erc }) => erc.deliveredWh)).toEqual([1000, 200])
-    expect(second.map(({ erc }) => erc.measuredAtSeconds)).toEqual([later(20), later(20)])
-    for (const [at, signed] of second.entries()) {
-      expect(() => verifyErc(market, signed, ctps[at]!.meterKey)).not.toThrow()
-    }
-    const third = meter.recordImport(wh(5000), later(30))
-    expect(third.map(({ erc }) => erc.deliveredWh)).toEqual([1000])
-    expect(meter.recordImport(wh(5000), later(40))).toEqual([])
-  })
-
-  it('serves a CTP up to and with its expiry', async () => {
-    const meter = await makeReadyMeter()
-    const ids = [later(100), later(99)].map((expirySeconds, nonce) =>
-      bindFresh(meter, { expirySeconds, nonce }),
-    )
-    meter.recordImport(wh(1500), later(100))
-    expect(deliveredTo(meter, ids)).toEqual([1000, 0])
-    expect(meter.recordImport(wh(10), later(101))).toEqual([])
-  })
-
-  it('does not serve what was released', async () => {
-    const meter = await makeReadyMeter()
-    const ids = [0, 1].map((nonce) => bindFresh(meter, { nonce }))
-    meter.recordImport(wh(10), now)
-    meter.release(ids[0]!)
-    meter.recordImport(wh(20), now)
-    expect(deliveredTo(meter, ids)).toEqual([10, 20])
-    expect(meter.receiptOf(ids[0]!)?.erc.deliveredWh).toBe(10)
-  })
-
-  it('counts what was receipted by hand, and more than all of it as all', async () => {
-    const meter = await makeReadyMeter()
-    const ids = [0, 1].map((nonce) => bindFresh(meter, { nonce }))
-    meter.receipt(ids[0]!, wh(1200), now)
-    meter.receipt(ids[1]!, wh(999), now)
-    meter.recordImport(wh(100), now)
-    expect(deliveredTo(meter, ids)).toEqual([1200, 1000])
-  })
-
-  it('goes on after a restart in the order of binding, over several trees', async () => {
+describe('acknowledgements', () => {
+  it('of its last receipts come before a new CTP', async () => {
     const storage = openMeterMemory()
-    const meter = await makeReadyMeter({ treeHeight: 1 }, storage)
-    const early = meter.takeKey(later(3600)).meterKey
-    bindFresh(meter, { nonce: 5, energyWh: wh(1) })
-    await meter.renew(market, witnessOf(makeMeter(3)), renewal())
-    const first = bindFresh(meter, { nonce: 1 })
-    const last = makeCtp(early)
-    meter.bind(last, consumer, market)
-    const restarted = openSoftwareMeter(storage)
-    restarted.recordImport(wh(1101), now)
-    expect(deliveredTo(restarted, [first, idOf(last)])).toEqual([1000, 100])
-  })
-
-  it('refuses what is no reading', async () => {
-    const meter = await makeReadyMeter()
-    for (const importWh of [-1, 0.5, Number.NaN, 2 ** 32]) {
-      const record = () => meter.recordImport(importWh as Wh, now)
-      expect(record).toThrow(refusal('input/energy'))
-    }
-    expect(meter.recordImport(wh(0), now)).toEqual([])
-  })
-
-  it('saves once a reading, and not where nothing was receipted', async () => {
-    let saves = 0
-    const storage = watch(openMeterMemory(), () => {
-      saves += 1
-    })
     const meter = await makeReadyMeter({}, storage)
-    for (const nonce of [0, 1, 2]) bindFresh(meter, { nonce })
+    const { meterKey } = meter.takeKey(later(3600))
+    const taken = makeCtp(meterKey, { nonce: 1 })
+    const ctpId = bindFresh(meter)
+    meter.receipt(ctpId, wh(100), now)
+    const waits = refusal('meter/unacknowledged')
+    const keys = meter.keysLeft(later(60))
+    for (const each of [meter, openSoftwareMeter(storage)]) {
+      expect(() => each.takeKey(later(60))).toThrow(waits)
+      expect(each.keysLeft(later(60))).toBe(keys)
+    }
+    expect(() => meter.bind(taken, consumer, market)).toThrow(waits)
+    meter.acknowledge(ctpId, wh(99))
+    expect(() => meter.takeKey(later(60))).toThrow(waits)
+    meter.acknowledge(ctpId, wh(100))
+    meter.acknowledge(ctpId, wh(5))
+    expect(meter.bindingOf(ctpId)?.acknowledgedWh).toBe(100)
+    expect(() => meter.takeKey(later(60))).not.toThrow()
+    // The key that was taken before is good again.
+    expect(() => meter.bind(taken, consumer, market)).not.toThrow()
+  })
+
+  it('is retryable, says which CTP it waits for, and does not stop what is bound', async () => {
+    const meter = await makeReadyMeter()
+    const ctp = makeCtp(meter.takeKey(later(3600)).meterKey)
+    const ready = meter.bind(ctp, consumer, market)
+    meter.receipt(idOf(ctp), wh(100), now)
+    try {
+      meter.takeKey(later(60))
+      expect.unreachable()
+    } catch (error) {
+      expect(error).toMatchObject({
+        isRetryable: true,
+        meta: { ctpId: idOf(ctp), receiptedWh: 100, acknowledgedWh: 0 },
+      })
+    }
+    expect(meter.bind(ctp, consumer, market)).toEqual(ready)
+    expect(meter.receipt(idOf(ctp), wh(200), now).erc.deliveredWh).toBe(200)
+  })
+
+  it('are not wanted of energy that was never receipted, nor of what was released', async () => {
+    const meter = await makeReadyMeter()
+    const ids = [0, 1].map((nonce) => bindFresh(meter, { nonce }))
+    meter.recordReading({ timeSeconds: now, importWh: 0 })
+    meter.recordReading({ timeSeconds: later(900), importWh: 1500 })
+    expect(() => meter.takeKey(later(1000))).not.toThrow()
+    meter.receiptOf(ids[0]!)
+    expect(() => meter.takeKey(later(1000))).toThrow(refusal('meter/unacknowledged'))
+    meter.release(ids[0]!)
+    expect(() => meter.takeKey(later(1000))).not.toThrow()
+  })
+
+  it('are kept with the next thing, or at the end', async () => {
+    const storage = openMeterMemory()
+    let saves = 0
+    const meter = await makeReadyMeter(
+      {},
+      watch(storage, () => {
+        saves += 1
+      }),
+    )
+    const ctpId = bindFresh(meter)
+    meter.receipt(ctpId, wh(100), now)
     saves = 0
-    meter.recordImport(wh(3000), now)
+    meter.acknowledge(ctpId, wh(100))
+    expect(saves).toBe(0)
+    expect(openSoftwareMeter(storage).bindingOf(ctpId)?.acknowledgedWh).toBe(0)
+    meter.close()
     expect(saves).toBe(1)
-    meter.recordImport(wh(3000), now)
+    expect(openSoftwareMeter(storage).bindingOf(ctpId)?.acknowledgedWh).toBe(100)
+    meter.close()
     expect(saves).toBe(1)
+  })
+
+  it('refuse nonsense and strangers', async () => {
+    const meter = await makeReadyMeter()
+    const ctpId = bindFresh(meter)
+    for (const energyWh of [-1, 1.5, Number.NaN, 2 ** 32]) {
+      const acknowledge = () => meter.acknowledge(ctpId, energyWh as Wh)
+      expect(acknowledge).toThrow(refusal('input/energy'))
+    }
+    const unknown: Bytes32 = `0x${'00'.repeat(32)}`
+    expect(() => meter.acknowledge(unknown, wh(1))).toThrow(refusal('erc/unknown-ctp'))
   })
 })
 
@@ -482,15 +482,16 @@ describe('renewal', () => {
     const old = bindFresh(meter)
     const { notAfterSeconds } = meter.state.trees[0]!.coe.coe
     const renewAt = (nowSeconds: number) => {
-      const options = renewal({ nowSeconds: seconds(nowSeconds) })
-      return meter.renew(market, witnessOf(makeMeter(2)), options)
+      const policy = { standing, nowSeconds: () => seconds(nowSeconds) }
+      const witness = createLocalWitness(makeMeter(2), policy)
+      return meter.renew(market, witness, renewal({ nowSeconds: seconds(nowSeconds) }))
     }
     await renewAt(notAfterSeconds + treeRetentionSeconds)
     expect(meter.receiptOf(old)).toBeUndefined()
     await renewAt(notAfterSeconds + treeRetentionSeconds + 1)
     expect(() => meter.receiptOf(old)).toThrow(refusal('erc/unknown-ctp'))
     expect(meter.state.trees.map(({ number }) => number)).toEqual([1, 2])
-    expect(meter.recordImport(wh(10), now)).toEqual([])
+    expect(meter.recordReading({ timeSeconds: now, importWh: 10 }).grown).toEqual([])
   })
 
   it('refuses a CTP beyond the witness’s certificate, should a CoE go further', async () => {
@@ -510,8 +511,10 @@ describe('renewal', () => {
 describe('a meter’s summary', () => {
   it('says what is left and what came', async () => {
     const meter = await makeReadyMeter()
-    meter.receipt(bindFresh(meter), wh(12), now)
-    meter.receipt(bindFresh(meter, { nonce: 1 }), wh(30), now)
+    const [first, second] = [0, 1].map((nonce) => bindFresh(meter, { nonce }))
+    meter.receipt(first!, wh(12), now)
+    meter.receipt(second!, wh(30), now)
+    meter.acknowledge(first!, wh(12))
     const { coe } = meter.state.trees[0]!.coe
     expect(summarizeMeter(meter.state, now)).toEqual({
       name: 'm1',
@@ -533,6 +536,38 @@ describe('a meter’s summary', () => {
       ],
       boundCtps: 2,
       receiptedWh: 42,
+      unacknowledged: [{ ctpId: second, receiptedWh: 30, acknowledgedWh: 0 }],
+      incidents: { counts: {}, recent: [] },
+    })
+  })
+
+  it('shows register and incidents once it measures', async () => {
+    const meter = await makeReadyMeter()
+    const ctpId = bindFresh(meter)
+    for (const [delta, importWh] of [
+      [0, 100],
+      [10, 120],
+      [20, 130],
+      [30, 7],
+    ] as const) {
+      meter.recordReading({ timeSeconds: later(delta), importWh, serial: 'E12' })
+    }
+    expect(summarizeMeter(meter.state, now)).toMatchObject({
+      register: { timeSeconds: later(30), importWh: 7, serial: 'E12', countedWh: 30 },
+      receiptedWh: 0,
+      unacknowledged: [],
+      incidents: {
+        counts: { baseline: 1, reset: 1 },
+        recent: [
+          { kind: 'baseline', timeSeconds: now, energyWh: 0 },
+          { kind: 'reset', timeSeconds: later(30), energyWh: 0 },
+        ],
+      },
+    })
+    meter.receiptOf(ctpId)
+    expect(summarizeMeter(meter.state, now)).toMatchObject({
+      receiptedWh: 30,
+      unacknowledged: [{ ctpId, receiptedWh: 30, acknowledgedWh: 0 }],
     })
   })
 })

@@ -1,38 +1,46 @@
-import type { KeyReference, MeterSigner } from '../ports/meterSigner.ts'
+import type { MeterReading } from '../ports/meterReading.ts'
+import type { KeyReference, LeafStatement, MeterSigner } from '../ports/meterSigner.ts'
 import type {
   MeterBinding,
   MeterState,
   MeterStorage,
-  MeterTree,
   OpenMeterState,
 } from '../ports/meterStorage.ts'
 import type { Address, Bytes32, Signature } from '../protocol/bytes.ts'
 import { ctpIdOf, digestOf, type Market } from '../protocol/digest.ts'
-import { buildMerkleTree, type MerkleTree } from '../protocol/merkle.ts'
 import type { Ctp } from '../protocol/messages.ts'
 import type { MeterEvidence, SignedCoe } from '../protocol/meterEvidence.ts'
+import type { RandomBytes } from '../protocol/sealedBox.ts'
 import type { SignedErc } from '../protocol/signedErc.ts'
 import { assert, SpbError } from '../protocol/spbError.ts'
-import { maxUint32, type Seconds, type Wh, wh } from '../protocol/units.ts'
-import { allocate } from './allocation.ts'
+import { maxUint32, type Seconds, type Wh } from '../protocol/units.ts'
+import type { WitnessPost, WitnessPostTerms } from '../protocol/witnessPost.ts'
+import { isUnfinished } from './allocation.ts'
+import { BindingIndex } from './bindingIndex.ts'
 import type { CoeRequest } from './coeRequest.ts'
+import { GrownTrees } from './grownTrees.ts'
 import type { SignedMeterCertificate } from './manufacturer.ts'
 import { createSeedSigner } from './meterKeys.ts'
 import {
   addBinding,
   addTree,
   type BindingPlace,
+  bindingAt,
   changeBinding,
   checkCoverage,
   countKeys,
-  type Delivery,
   findTree,
+  findUnacknowledged,
   isSameMarket,
   marketOf,
   reserveLeaf,
 } from './meterTrees.ts'
+import { checkReading, type ReadingRules } from './registerRules.ts'
+import { needsRenewal } from './renewalNeed.ts'
+import { makeRestoredSafe } from './restoredMeter.ts'
+import { type ReadingOutcome, takeReading } from './takeReading.ts'
 import { type RenewalOptions, requestCoe } from './treeRenewal.ts'
-import { type Witness, type WitnessPolicy, witnessTree } from './witness.ts'
+import { signWitnessPost, type Witness, type WitnessPolicy, witnessTree } from './witness.ts'
 
 /** A reserved one-time key: the address that the CTP names, and where it is. */
 export type ReservedKey = { meterKey: Address; reference: KeyReference }
@@ -40,47 +48,72 @@ export type ReservedKey = { meterKey: Address; reference: KeyReference }
 /** The meter's part of a CTP submission. */
 export type MeterReadiness = { meterReadySignature: Signature; evidence: MeterEvidence }
 
-type GrownTree = { keys: Address[]; merkle: MerkleTree }
+/** What opening a meter may need beside its storage. */
+export type OpenMeterOptions = {
+  /** The secure element with its keys; absent where they come from the stored seed. */
+  signer?: MeterSigner
+  /** Real time, for a meter that was put back from a copy: energy up to now counts no more. */
+  nowSeconds?: Seconds
+  /** The system's own where left out. */
+  randomBytes?: RandomBytes
+}
 
-/** Opens a meter that is kept in a storage. Throws `meter/unknown`. */
-export function openSoftwareMeter(storage: MeterStorage): SoftwareMeter {
-  const state = storage.load()
+const systemRandom: RandomBytes = (length) => crypto.getRandomValues(new Uint8Array(length))
+
+function findSigner({ seed, certificate }: MeterState, given?: MeterSigner): MeterSigner {
+  const signer = given ?? (seed && createSeedSigner(seed))
+  if (signer === undefined) throw new SpbError('meter/element-missing')
+  if (signer.identity !== certificate.meter) {
+    throw new SpbError('meter/element-missing', 'The secure element is that of another meter.')
+  }
+  return signer
+}
+
+/**
+ * Opens a meter that is kept in a storage. One that was put back from a copy gives up all unused
+ * keys first: it is as good as before once a next tree is witnessed.
+ *
+ * Throws `meter/unknown`, `meter/element-missing`, `store/failed`.
+ */
+export function openSoftwareMeter(
+  storage: MeterStorage,
+  { signer, nowSeconds, randomBytes = systemRandom }: OpenMeterOptions = {},
+): SoftwareMeter {
+  let state = storage.load()
   if (state === undefined) throw new SpbError('meter/unknown')
-  return new SoftwareMeter(state, createSeedSigner(state.seed), storage)
+  const found = findSigner(state, signer)
+  if (state.isRestored === true) {
+    state = makeRestoredSafe(state, randomBytes, nowSeconds)
+    storage.save(state)
+  }
+  return new SoftwareMeter(state, found, storage)
 }
 
 /**
  * A meter in software: one-time keys in witnessed trees, each bound to one CTP for good, and
  * receipts that only grow. All that it signs is kept before the signature leaves it.
  *
- * `receipt`, `recordImport` and `release` take the household's word for what was measured; a
- * tamper-resistant meter would measure itself.
+ * It measures by `recordReading`. Before its first reading `receipt` takes the household's word
+ * for what came; `release` always does for what will not.
  */
 export class SoftwareMeter {
   readonly #signer: MeterSigner
   readonly #storage: MeterStorage
   #state: MeterState
-  readonly #grownTrees = new Map<number, GrownTree>()
+  /** True while something is in memory only; see `#keepLater`. */
+  #isAhead = false
+  readonly #grownTrees: GrownTrees
   /** Keys taken but not yet bound; in memory only, so a crash loses and never reuses them. */
   readonly #reserved = new Map<Address, KeyReference>()
-  readonly #places = new Map<Bytes32, BindingPlace>()
-  /** Bindings that may still take readings, in the order of binding. */
-  #open: BindingPlace[]
+  readonly #bindings: BindingIndex
 
   constructor(state: MeterState, signer: MeterSigner, storage: MeterStorage) {
     assert(state.certificate.meter === signer.identity, 'the certificate names the identity key')
     this.#signer = signer
     this.#storage = storage
     this.#state = state
-    const ordered: { place: BindingPlace; order: number }[] = []
-    for (const tree of state.trees) {
-      for (const [position, { ctpId, order }] of tree.bindings.entries()) {
-        const place = { tree: tree.number, position }
-        this.#places.set(ctpId, place)
-        ordered.push({ place, order })
-      }
-    }
-    this.#open = ordered.sort((a, b) => a.order - b.order).map(({ place }) => place)
+    this.#grownTrees = new GrownTrees(signer)
+    this.#bindings = new BindingIndex(state)
   }
 
   /** The address of the meter's identity; never part of what it signs for a trade. */
@@ -109,15 +142,22 @@ export class SoftwareMeter {
     return countKeys(this.#state, expirySeconds)
   }
 
+  /** True when the next tree is due, for CTPs of up to this life; `usualLongestLifeSeconds`. */
+  needsRenewal(nowSeconds: Seconds, longestLifeSeconds?: number): boolean {
+    return needsRenewal(this.#state, nowSeconds, longestLifeSeconds)
+  }
+
   /**
    * Reserves an unused key for a CTP of this expiry. It is used up, whether it gets bound or not.
    *
-   * Throws `meter/exhausted`, `meter/coe-expired`, `meter/witness-expired`, `store/failed`.
+   * Throws `meter/unacknowledged`, `meter/exhausted`, `meter/coe-expired`, `meter/witness-expired`,
+   * `store/failed`.
    */
   takeKey(expirySeconds: Seconds): ReservedKey {
+    this.#checkAcknowledged()
     const { state, key } = reserveLeaf(this.#state, expirySeconds)
     this.#keep(state)
-    const meterKey = this.#growTree(findTree(state, key.tree)!).keys[key.leaf]!
+    const meterKey = this.#grownTrees.grow(findTree(state, key.tree)!).keys[key.leaf]!
     this.#reserved.set(meterKey, key)
     return { meterKey, reference: key }
   }
@@ -126,12 +166,12 @@ export class SoftwareMeter {
    * Binds a reserved key to the CTP that names it, and says that a receipt can come. The same CTP
    * again gives the same answer, also after a restart.
    *
-   * Throws `meter/key-unknown`, `meter/key-used`, `ctp/wrong-market`, `meter/coe-expired`,
-   * `meter/witness-expired`, `store/failed`.
+   * Throws `meter/unacknowledged`, `meter/key-unknown`, `meter/key-used`, `ctp/wrong-market`,
+   * `meter/coe-expired`, `meter/witness-expired`, `store/failed`.
    */
   bind(ctp: Ctp, consumer: Address, market: Market): MeterReadiness {
     const ctpId = ctpIdOf(digestOf(market, 'Ctp', ctp), consumer)
-    const bound = this.#places.get(ctpId)
+    const bound = this.#bindings.find(ctpId)
     if (bound !== undefined) return this.#declareReady(bound)
 
     const key = this.#reserved.get(ctp.meterKey)
@@ -139,62 +179,81 @@ export class SoftwareMeter {
     if (key === undefined || tree === undefined) throw this.#refuseKey(ctp.meterKey)
     if (!isSameMarket(tree.market, market)) throw new SpbError('ctp/wrong-market')
     checkCoverage(tree, ctp.expirySeconds)
+    this.#checkAcknowledged()
 
     this.#keep(addBinding(this.#state, tree, { leaf: key.leaf, ctpId, ctp, consumer }))
     const place = { tree: tree.number, position: tree.bindings.length }
     this.#reserved.delete(ctp.meterKey)
-    this.#places.set(ctpId, place)
-    this.#open.push(place)
+    this.#bindings.add(ctpId, place)
     return this.#declareReady(place)
   }
 
   /**
-   * Receipts that `deliveredWh` have come for a CTP so far: a statement of what was measured. The
-   * energy of the last receipt again gives that same receipt, with its time.
+   * Receipts by hand that `deliveredWh` have come for a CTP so far. The energy of the last receipt
+   * again gives that same receipt, with its time.
    *
-   * Throws `input/energy`, `erc/zero`, `erc/unknown-ctp`, `erc/lower`, `store/failed`.
+   * Throws `meter/measured` from the first reading on, `input/energy`, `erc/zero`,
+   * `erc/unknown-ctp`, `erc/lower`, `store/failed`.
    */
   receipt(ctpId: Bytes32, deliveredWh: Wh, measuredAtSeconds: Seconds): SignedErc {
+    if (this.#state.register !== undefined) throw new SpbError('meter/measured')
     checkEnergy(deliveredWh)
     if (deliveredWh === 0) throw new SpbError('erc/zero')
-    const place = this.#placeOf(ctpId)
-    const lastWh = this.#bindingAt(place).deliveredWh
+    const place = this.#bindings.placeOf(ctpId)
+    const lastWh = bindingAt(this.#state, place).deliveredWh
     if (deliveredWh < lastWh) {
       throw new SpbError('erc/lower', `${lastWh} Wh are receipted already.`, {
         meta: { deliveredWh: lastWh },
       })
     }
-    if (deliveredWh > lastWh) this.#deliver([{ place, deliveredWh, measuredAtSeconds }])
+    if (deliveredWh > lastWh) {
+      const change = { deliveredWh, measuredAtSeconds, signedWh: deliveredWh }
+      this.#keep(changeBinding(this.#state, place, change))
+    }
     return this.#signReceipt(place)
   }
 
-  /** The last receipt of a CTP; undefined before the first. Throws `erc/unknown-ctp`. */
+  /**
+   * The receipt of all that came for a CTP; undefined before any. That it was signed is kept first:
+   * from then on it wants an acknowledgement. Throws `erc/unknown-ctp`, `store/failed`.
+   */
   receiptOf(ctpId: Bytes32): SignedErc | undefined {
-    const place = this.#placeOf(ctpId)
-    return this.#bindingAt(place).deliveredWh === 0 ? undefined : this.#signReceipt(place)
+    const place = this.#bindings.placeOf(ctpId)
+    return bindingAt(this.#state, place).deliveredWh === 0 ? undefined : this.#signReceipt(place)
   }
 
   /**
-   * Shares measured import (0 to 2^32 - 1 Wh since the last reading) out over the CTPs live at
-   * `nowSeconds`, up to and with their expiry, the earliest bound first, and receipts what each
-   * got. Energy beyond all live CTPs is own consumption: nobody's receipt.
+   * Notes that enough members keep a CTP's receipt of so much energy, or that no node takes it any
+   * more. Until then the meter takes on no new CTP. A crash may forget it: receipts that were not
+   * acknowledged are to be sent again.
    *
-   * Readings come in order of time. Throws `input/energy`, `store/failed`.
+   * Throws `input/energy`, `erc/unknown-ctp`.
    */
-  recordImport(importWh: Wh, nowSeconds: Seconds): SignedErc[] {
-    checkEnergy(importWh)
-    this.#open = this.#open.filter((place) => isOpen(this.#bindingAt(place), nowSeconds))
-    const wanted = this.#open.map((place) => missingWh(this.#bindingAt(place)))
-    const shares = allocate(importWh, wanted)
-    const deliveries: Delivery[] = []
-    for (const [at, place] of this.#open.entries()) {
-      const shareWh = shares[at]!
-      if (shareWh === 0) continue
-      const deliveredWh = wh(this.#bindingAt(place).deliveredWh + shareWh)
-      deliveries.push({ place, deliveredWh, measuredAtSeconds: nowSeconds })
-    }
-    this.#deliver(deliveries)
-    return deliveries.map(({ place }) => this.#signReceipt(place))
+  acknowledge(ctpId: Bytes32, deliveredWh: Wh): void {
+    checkEnergy(deliveredWh)
+    const place = this.#bindings.placeOf(ctpId)
+    const { acknowledgedWh } = bindingAt(this.#state, place)
+    if (deliveredWh <= acknowledgedWh) return
+    this.#keepLater(changeBinding(this.#state, place, { acknowledgedWh: deliveredWh }))
+  }
+
+  /**
+   * Takes a reading of the cumulative register. What it counts goes to the CTPs that are live at
+   * the end of its interval, the earliest bound first; the rest is own consumption. Register and
+   * deliveries are kept at once, nothing is signed: see `receiptOf`.
+   *
+   * Readings of any order and quality may come; what is no energy is noted as an incident. Throws
+   * `source/value`, `source/time`, `source/too-large` for what is no reading, and `store/failed`:
+   * nothing happened then, and the same reading can come again.
+   */
+  recordReading(reading: MeterReading, rules: Partial<ReadingRules> = {}): ReadingOutcome {
+    checkReading(reading)
+    const isOpen = (place: BindingPlace) => isUnfinished(bindingAt(this.#state, place))
+    const places = this.#bindings.unfinished(isOpen)
+    const { state, outcome, canWait } = takeReading(this.#state, places, reading, rules)
+    if (canWait) this.#keepLater(state)
+    else this.#keep(state)
+    return outcome
   }
 
   /**
@@ -202,36 +261,38 @@ export class SoftwareMeter {
    * was receipted stays. Throws `erc/unknown-ctp`, `store/failed`.
    */
   release(ctpId: Bytes32): void {
-    this.#keep(changeBinding(this.#state, this.#placeOf(ctpId), { isReleased: true }))
+    this.#keep(changeBinding(this.#state, this.#bindings.placeOf(ctpId), { isReleased: true }))
   }
 
   /** What is bound to a CTP; undefined where nothing is. */
   bindingOf(ctpId: Bytes32): MeterBinding | undefined {
-    const place = this.#places.get(ctpId)
-    return place && this.#bindingAt(place)
+    const place = this.#bindings.find(ctpId)
+    return place && bindingAt(this.#state, place)
   }
 
   /**
    * Gets a next tree witnessed for a market, before or after the last one is used up. Old keys and
    * bindings stay usable in their market; keys are taken for the newest tree's market only.
    *
-   * Throws `meter/certificate-expired`, what `askWitness` throws, and `store/failed`.
+   * Throws `meter/exhausted` after 2^32 - 1 tree numbers, what `requestCoe` throws, and
+   * `store/failed`.
    */
   async renew(market: Market, witness: Witness, options: RenewalOptions): Promise<SignedCoe> {
     const number = this.#state.nextTree
     const height = this.#state.treeHeight
+    if (number >= maxUint32) throw new SpbError('meter/exhausted', 'No tree is left to be grown.')
     // No root is shown to two witnesses, whatever becomes of the first request.
     this.#keep({ ...this.#state, nextTree: number + 1 })
-    const grown = this.#growTree({ number, height })
+    const { root } = this.#grownTrees.grow({ number, height }).merkle
     try {
-      const { root } = grown.merkle
       const owner = this.signedCertificate
       const coe = await requestCoe({ market, root, height, owner }, this.#signer, witness, options)
       const own = { chainId: market.chainId, address: market.address }
       const tree = { number, height, market: own, coe, nextLeaf: 0, bindings: [] }
       this.#keep(addTree(this.#state, tree, options.nowSeconds))
     } finally {
-      this.#forgetLostTrees()
+      this.#grownTrees.forgetLost(this.#state)
+      this.#bindings.forgetLost(this.#state)
     }
     return findTree(this.#state, number)!.coe
   }
@@ -241,49 +302,46 @@ export class SoftwareMeter {
     return witnessTree(this.#signer, this.signedCertificate, request, policy)
   }
 
-  /** Closes the meter's storage. */
+  /** Says to a node, and through it to all meters, that this one is ready to witness. */
+  announce(market: Market, terms: WitnessPostTerms): WitnessPost {
+    return signWitnessPost(this.#signer, this.signedCertificate, market, terms)
+  }
+
+  /** Keeps what is in memory only. Throws `store/failed`. */
+  flush(): void {
+    if (this.#isAhead) this.#keep(this.#state)
+  }
+
+  /** Keeps what is in memory only, and closes the meter's storage. Throws `store/failed`. */
   close(): void {
-    this.#storage.close()
+    try {
+      this.flush()
+    } finally {
+      this.#isAhead = false
+      this.#storage.close()
+    }
   }
 
   /** Nothing is signed, and no key is given, before this has returned. */
   #keep(state: MeterState): void {
     this.#storage.save(state)
     this.#state = state
+    this.#isAhead = false
   }
 
-  #growTree({ number, height }: Pick<MeterTree, 'number' | 'height'>): GrownTree {
-    let grown = this.#grownTrees.get(number)
-    if (grown === undefined) {
-      const keys = this.#signer.leafKeys(number, height)
-      grown = { keys, merkle: buildMerkleTree(keys) }
-      this.#grownTrees.set(number, grown)
-    }
-    return grown
+  /** Keeps a state with whatever is kept next: for what a crash may forget. */
+  #keepLater(state: MeterState): void {
+    this.#state = state
+    this.#isAhead = true
   }
 
-  /** Drops from memory what belongs to trees that the state does not hold. */
-  #forgetLostTrees(): void {
-    const isKept = (number: number) => findTree(this.#state, number) !== undefined
-    for (const number of this.#grownTrees.keys()) {
-      if (!isKept(number)) this.#grownTrees.delete(number)
-    }
-    for (const [ctpId, { tree }] of this.#places) {
-      if (!isKept(tree)) this.#places.delete(ctpId)
-    }
-    this.#open = this.#open.filter(({ tree }) => isKept(tree))
-  }
-
-  #bindingAt({ tree, position }: BindingPlace): MeterBinding {
-    return findTree(this.#state, tree)!.bindings[position]!
-  }
-
-  #placeOf(ctpId: Bytes32): BindingPlace {
-    const place = this.#places.get(ctpId)
-    if (place === undefined) {
-      throw new SpbError('erc/unknown-ctp', 'The meter is not bound to a CTP of this id.')
-    }
-    return place
+  #checkAcknowledged(): void {
+    const [waiting] = findUnacknowledged(this.#state)
+    if (waiting === undefined) return
+    const { ctpId, signedWh, acknowledgedWh } = waiting
+    throw new SpbError('meter/unacknowledged', undefined, {
+      meta: { ctpId, receiptedWh: signedWh, acknowledgedWh },
+    })
   }
 
   #refuseKey(meterKey: Address): SpbError {
@@ -295,28 +353,25 @@ export class SoftwareMeter {
 
   #declareReady(place: BindingPlace): MeterReadiness {
     const tree = findTree(this.#state, place.tree)!
-    const { leaf, ctpId } = this.#bindingAt(place)
-    const digest = digestOf(tree.market, 'MeterReady', { ctpId })
-    const path = this.#growTree(tree).merkle.pathOf(leaf)
+    const { leaf, ctpId } = bindingAt(this.#state, place)
+    const { market, number } = tree
+    const statement: LeafStatement = { market, name: 'MeterReady', message: { ctpId } }
+    const path = this.#grownTrees.grow(tree).merkle.pathOf(leaf)
     return {
-      meterReadySignature: this.#signer.signAsLeaf({ tree: tree.number, leaf }, digest),
+      meterReadySignature: this.#signer.signAsLeaf({ tree: number, leaf }, statement),
       evidence: { kind: 0, path, ...tree.coe },
     }
   }
 
-  #deliver(deliveries: readonly Delivery[]): void {
-    if (deliveries.length === 0) return
-    let state = this.#state
-    for (const { place, ...delivery } of deliveries) state = changeBinding(state, place, delivery)
-    this.#keep(state)
-  }
-
   #signReceipt(place: BindingPlace): SignedErc {
     const { market } = findTree(this.#state, place.tree)!
-    const { leaf, ctpId, deliveredWh, measuredAtSeconds } = this.#bindingAt(place)
+    const { leaf, ctpId, deliveredWh, measuredAtSeconds, signedWh } = bindingAt(this.#state, place)
+    if (signedWh < deliveredWh) {
+      this.#keep(changeBinding(this.#state, place, { signedWh: deliveredWh }))
+    }
     const erc = { ctpId, deliveredWh, measuredAtSeconds }
-    const digest = digestOf(market, 'Erc', erc)
-    return { erc, signature: this.#signer.signAsLeaf({ tree: place.tree, leaf }, digest) }
+    const statement: LeafStatement = { market, name: 'Erc', message: erc }
+    return { erc, signature: this.#signer.signAsLeaf({ tree: place.tree, leaf }, statement) }
   }
 }
 
@@ -324,14 +379,4 @@ function checkEnergy(energyWh: Wh): void {
   if (!Number.isInteger(energyWh) || energyWh < 0 || energyWh > maxUint32) {
     throw new SpbError('input/energy', 'The energy is not a whole number of Wh below 2^32.')
   }
-}
-
-function missingWh({ ctp, deliveredWh }: MeterBinding): number {
-  return Math.max(0, ctp.energyWh - deliveredWh)
-}
-
-/** True for a binding that takes readings now; once false, false for good. */
-function isOpen(binding: MeterBinding, nowSeconds: Seconds): boolean {
-  const { ctp, isReleased } = binding
-  return !isReleased && nowSeconds <= ctp.expirySeconds && missingWh(binding) > 0
 }

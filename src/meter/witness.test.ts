@@ -2,14 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { digestOf } from '../protocol/digest.ts'
 import { type SignedCoe, verifyCoe } from '../protocol/meterEvidence.ts'
 import { recoverSigner } from '../protocol/signature.ts'
-import { seconds } from '../protocol/units.ts'
+import type { Standing } from '../protocol/standing.ts'
+import { maxUint40, type Seconds, seconds } from '../protocol/units.ts'
 import { type CoeRequest, possessionDigestOf } from './coeRequest.ts'
 import { issueMeterCertificate } from './manufacturer.ts'
 import { createSeedSigner } from './meterKeys.ts'
 import {
   bytes32,
   day,
-  isTrusted,
+  endingStanding,
   later,
   makeMeter,
   manufacturer,
@@ -17,14 +18,18 @@ import {
   now,
   otherMarket,
   renewal,
+  standing,
   stranger,
   witnessOf,
 } from './neighbourhood.cases.ts'
-import { chooseWitness, longestCoeSeconds, type Witness } from './witness.ts'
+import type { SoftwareMeter } from './softwareMeter.ts'
+import type { RenewalOptions } from './treeRenewal.ts'
+import { chooseWitness, furthestBeginSeconds, longestCoeSeconds, type Witness } from './witness.ts'
 
 const owner = makeMeter(1)
 const witness = makeMeter(2)
-const policy = { nowSeconds: now, isTrusted }
+const policy = { nowSeconds: now, standing }
+const week = longestCoeSeconds
 const refusal = (code: string) => expect.objectContaining({ code })
 
 type Unsigned = Omit<CoeRequest, 'possession'>
@@ -57,7 +62,7 @@ describe('a witness', () => {
     expect(JSON.stringify(signed)).not.toContain(owner.identity.slice(2))
   })
 
-  it('never vouches for itself', () => {
+  it('P6: never vouches for itself', () => {
     const own = sign({ owner: witness.signedCertificate }, 2)
     expect(() => witness.certify(own, policy)).toThrow(refusal('meter/self-witnessed'))
   })
@@ -67,10 +72,44 @@ describe('a witness', () => {
     expect(() => witness.certify(request, policy)).toThrow(refusal('meter/coe-invalid'))
   })
 
-  it('refuses a meter whose manufacturer it does not trust', () => {
+  it('P6: refuses a meter whose manufacturer it does not trust', () => {
     const certificate = owner.signedCertificate.certificate
     const request = sign({ owner: issueMeterCertificate(stranger, certificate) })
     expect(() => witness.certify(request, policy)).toThrow(refusal('meter/owner-untrusted'))
+  })
+
+  it('P6: refuses a meter whose manufacturer’s standing ends before the CoE would', () => {
+    const end = plain.coe.notAfterSeconds
+    const until = (endsSeconds: number) => ({
+      ...policy,
+      standing: endingStanding(seconds(endsSeconds)),
+    })
+    expect(() => witness.certify(sign(), until(end - 1))).toThrow(refusal('meter/owner-untrusted'))
+    expect(() => witness.certify(sign(), until(end))).not.toThrow()
+  })
+
+  it('P6: refuses a revoked meter, also where the end is announced for after the CoE', () => {
+    for (const endsSeconds of [seconds(1), now, later(longestCoeSeconds + day)]) {
+      const revoked = endingStanding(seconds(maxUint40), { meter: owner.identity, endsSeconds })
+      expect(() => witness.certify(sign(), { ...policy, standing: revoked })).toThrow(
+        refusal('meter/revoked'),
+      )
+    }
+  })
+
+  it('P6: does not vouch when it is revoked itself', () => {
+    const revocation = { meter: witness.identity, endsSeconds: later(day) }
+    const revoked = endingStanding(seconds(maxUint40), revocation)
+    expect(() => witness.certify(sign(), { ...policy, standing: revoked })).toThrow(
+      refusal('meter/revoked'),
+    )
+  })
+
+  it('takes a revocation that was put off for good for none', () => {
+    const endsSeconds = seconds(maxUint40)
+    const revoked = [owner, witness].map(({ identity: meter }) => ({ meter, endsSeconds }))
+    const forgiven = endingStanding(endsSeconds, ...revoked)
+    expect(() => witness.certify(sign(), { ...policy, standing: forgiven })).not.toThrow()
   })
 
   it('refuses a certificate that is over, or ends before the CoE would', () => {
@@ -105,10 +144,21 @@ describe('a witness', () => {
     ['a tree without height', { height: 0 }],
     ['too long a time', { notAfterSeconds: later(longestCoeSeconds + 1) }],
     ['an end before the begin', { notBeforeSeconds: later(11), notAfterSeconds: later(10) }],
+    ['an end too far from now', { notBeforeSeconds: later(60), notAfterSeconds: later(week + 1) }],
+    [
+      'a begin far ahead, for which a stolen meter would stock up',
+      { notBeforeSeconds: later(furthestBeginSeconds + 1), notAfterSeconds: later(2 * day) },
+    ],
     ['a time that is over', { notBeforeSeconds: later(-9), notAfterSeconds: later(-1) }],
   ])('refuses %s', (_, change) => {
     const request = sign({ coe: { ...plain.coe, ...change } })
     expect(() => witness.certify(request, policy)).toThrow(refusal('meter/coe-invalid'))
+  })
+
+  it('takes a begin as far ahead as clocks may differ', () => {
+    const notBeforeSeconds = later(furthestBeginSeconds)
+    const request = sign({ coe: { ...plain.coe, notBeforeSeconds } })
+    expect(() => witness.certify(request, policy)).not.toThrow()
   })
 
   it('keeps to the longest time of its policy', () => {
@@ -138,6 +188,8 @@ describe('asking a witness', () => {
     ...honest,
     certify: async (request) => change(await honest.certify(request)),
   })
+  const witnessUnder = (trusted: Standing) => async (request: CoeRequest) =>
+    witness.certify(request, { nowSeconds: now, standing: trusted })
   const renewWith = (asked: Witness) => makeMeter(1).renew(market, asked, renewal())
 
   it('refuses an answer to something else', async () => {
@@ -183,6 +235,74 @@ describe('asking a witness', () => {
     }
     await expect(renewWith(untrusted)).rejects.toThrow(refusal('meter/witness-untrusted'))
     expect(isAsked).toBe(false)
+  })
+
+  it('P6: says nothing to a witness that is revoked', async () => {
+    let isAsked = false
+    const revoked: Witness = {
+      ...honest,
+      certify: (request) => {
+        isAsked = true
+        return honest.certify(request)
+      },
+    }
+    const revocation = { meter: witness.identity, endsSeconds: later(day) }
+    const asked = makeMeter(1).renew(
+      market,
+      revoked,
+      renewal({ standing: endingStanding(seconds(maxUint40), revocation) }),
+    )
+    await expect(asked).rejects.toThrow(refusal('meter/revoked'))
+    expect(isAsked).toBe(false)
+  })
+
+  it('asks for no longer than the standing of the manufacturers lasts', async () => {
+    const ending = endingStanding(later(2 * day))
+    const asked = { ...honest, certify: witnessUnder(ending) }
+    const { coe } = await makeMeter(1).renew(market, asked, renewal({ standing: ending }))
+    const end = later(2 * day)
+    expect(coe.notAfterSeconds).toBe(end - (end % day))
+  })
+
+  it('does not ask for a meter that no witness could help', async () => {
+    const ask = (meter: SoftwareMeter, changes: Partial<RenewalOptions> = {}) =>
+      meter.renew(market, honest, renewal(changes))
+    const revoked = { meter: makeMeter(1).identity, endsSeconds: later(day) }
+    await expect(
+      ask(makeMeter(1), { standing: endingStanding(seconds(maxUint40), revoked) }),
+    ).rejects.toThrow(refusal('meter/revoked'))
+    await expect(ask(makeMeter(1, { notAfterSeconds: later(-1) }))).rejects.toThrow(
+      refusal('meter/certificate-expired'),
+    )
+    await expect(ask(makeMeter(1, { manufacturer: stranger }))).rejects.toThrow(
+      refusal('meter/owner-untrusted'),
+    )
+    await expect(ask(makeMeter(1), { standing: endingStanding(later(-1)) })).rejects.toThrow(
+      refusal('meter/owner-untrusted'),
+    )
+  })
+
+  it('P9: does not show when the owner’s certificate ends', async () => {
+    const endOf = async (notAfterSeconds: Seconds) => {
+      const { coe } = await makeMeter(1, { notAfterSeconds }).renew(market, honest, renewal())
+      return coe.notAfterSeconds
+    }
+    const midnight = later(3 * day - ((now + 3 * day) % day))
+    expect(await endOf(midnight)).toBe(midnight)
+    expect(await endOf(seconds(midnight + 7777))).toBe(midnight)
+    // On its last day there is no other way.
+    expect(await endOf(later(100))).toBe(later(100))
+  })
+
+  it('begins early enough for a witness whose clock is behind', async () => {
+    const atFullHour = seconds(now - (now % 3600))
+    const behind: Witness = {
+      ...honest,
+      certify: async (request) =>
+        witness.certify(request, { nowSeconds: seconds(atFullHour - 299), standing }),
+    }
+    const { coe } = await makeMeter(1).renew(market, behind, renewal({ nowSeconds: atFullHour }))
+    expect(coe.notBeforeSeconds).toBe(atFullHour - 3600)
   })
 
   it('refuses an answer with another certificate than the witness showed', async () => {

@@ -7,6 +7,7 @@ import type { Market } from '../protocol/digest.ts'
 import { paymentOf } from '../protocol/payment.ts'
 import { unpackBatch } from '../protocol/settlementBatch.ts'
 import { SpbError } from '../protocol/spbError.ts'
+import { wh } from '../protocol/units.ts'
 
 /** What one look at the chain found. */
 export type ChainFinding =
@@ -15,6 +16,7 @@ export type ChainFinding =
   | { kind: 'reorganised' }
 
 type SettledEvent = Extract<ChainEvent, { kind: 'Settled' }>
+type ProofEvent = Extract<ChainEvent, { kind: 'SettledWithProof' }>
 
 /**
  * Looks at the chain once: what happened since the ledger's confirmed block, or that this block
@@ -65,12 +67,15 @@ async function readUpdate(
   const isAhead = head.number > confirmed.number
   const headEvents = isAhead ? await chain.events(confirmed.number + 1, head.number) : []
   const touched = new Set<Address>()
-  const settled: SettledBatch[] = []
+  const trades: SettledTrade[] = []
+  const skipped: Bytes32[] = []
   for (const event of events) {
     for (const account of accountsOf(event)) touched.add(account)
+    if (event.kind === 'SettledWithProof') trades.push(readProofTrade(event))
     if (event.kind !== 'Settled') continue
     const batch = readSettledBatch(state, event)
-    settled.push(batch)
+    trades.push(...batch.trades)
+    skipped.push(...batch.skipped)
     for (const account of batch.accounts) touched.add(account)
     if (!batch.isHidden) continue
     // A wrapper hid items that others signed: any party of a live CTP may have been paid.
@@ -80,11 +85,7 @@ async function readUpdate(
   }
   touched.delete(zeroAddress)
   const accounts = touched.size > 0 ? await chain.accounts([...touched], confirmed.number) : []
-  return {
-    ...{ confirmed, head, events, headEvents, accounts },
-    trades: settled.flatMap(({ trades }) => trades),
-    skipped: settled.flatMap(({ skipped }) => skipped),
-  }
+  return { confirmed, head, events, headEvents, accounts, trades, skipped }
 }
 
 function accountsOf(event: ChainEvent): Address[] {
@@ -97,7 +98,12 @@ function accountsOf(event: ChainEvent): Address[] {
     case 'EpochOpened':
     case 'EpochEnded':
     case 'AuthoritySet':
+    case 'ManufacturerSet':
+    case 'MeterRevoked':
       return []
+    case 'SettledWithProof':
+    case 'Declined':
+      return [event.consumer, event.producer]
     default:
       return [event.account]
   }
@@ -110,6 +116,23 @@ type SettledBatch = {
   isHidden: boolean
 }
 
+/** The event says all: nothing of the call is needed, nor that this node knows the CTP. */
+function readProofTrade(event: ProofEvent): SettledTrade {
+  const { ctpId, offerId, deliveredWh, paymentWei, blockNumber, transactionHash } = event
+  const amounts = { deliveredWh, soldWh: deliveredWh, paidWei: paymentWei }
+  return {
+    ctpId,
+    offerId,
+    ...amounts,
+    blockNumber,
+    transactionHash,
+    gasShare: gasShareOf(event, 1),
+  }
+}
+
+const gasShareOf = ({ gasUsed }: { gasUsed: bigint }, trades: number): number =>
+  trades === 0 ? 0 : Math.round(Number(gasUsed) / trades)
+
 /** What a settlement's call and bitmap say was paid. */
 function readSettledBatch({ market, batches }: LedgerState, event: SettledEvent): SettledBatch {
   const batch: SettledBatch = { trades: [], skipped: [], accounts: [], isHidden: false }
@@ -119,7 +142,7 @@ function readSettledBatch({ market, batches }: LedgerState, event: SettledEvent)
   if (packed === undefined) return { ...batch, isHidden: true }
   const items = unpackBatch(packed)
   const paid = items.filter((_, index) => isBitSet(event.settledBitmap, index)).length
-  const gasShare = paid === 0 ? 0 : Math.round(Number(event.gasUsed) / paid)
+  const gasShare = gasShareOf(event, paid)
   for (const [index, item] of items.entries()) {
     const identified = identifyOrSkip(market, item)
     if (identified === undefined) continue
@@ -132,7 +155,8 @@ function readSettledBatch({ market, batches }: LedgerState, event: SettledEvent)
     const paidWei = paymentOf(ctp.amountWei, ctp.energyWh, item.deliveredWh)
     const { blockNumber, transactionHash } = event
     const { deliveredWh } = item
-    const trade = { ctpId, consumer, ctp, deliveredWh, paidWei, gasShare }
+    const soldWh = wh(Math.min(deliveredWh, ctp.energyWh))
+    const trade = { ctpId, offerId: ctp.offerId, deliveredWh, soldWh, paidWei, gasShare }
     batch.trades.push({ ...trade, blockNumber, transactionHash })
   }
   return batch

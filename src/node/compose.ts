@@ -9,7 +9,6 @@ import type { Store } from '../ports/store.ts'
 import type { Address } from '../protocol/bytes.ts'
 import { limits } from '../protocol/limits.ts'
 import { addressOf } from '../protocol/signature.ts'
-import type { Seconds } from '../protocol/units.ts'
 import { createNodeService } from './createNodeService.ts'
 import { NodeMachine } from './nodeMachine.ts'
 import { NodeRuntime } from './nodeRuntime.ts'
@@ -20,7 +19,6 @@ export type NodeOptions = {
   facts: MarketFacts
   /** The member's signing key, 32 bytes. */
   memberKey: Uint8Array
-  manufacturers: ReadonlyMap<Address, Seconds>
   confirmations?: number
   /** 0: the chain is looked at only when `poll` is called. */
   pollMs?: number
@@ -64,7 +62,6 @@ export async function composeNode(
 ): Promise<RunningNode> {
   const { facts, memberKey } = options
   const state = openLedgerState(new WriteBuffer(adapters.store), facts, {
-    manufacturers: options.manufacturers,
     liveCtpsPerAccount: limits.nonceWindow,
     liveCtps: options.liveCtps ?? 2_000_000,
     isFirstStart: options.isFirstStart ?? false,

@@ -7,6 +7,7 @@ import { quorumOf } from '../protocol/committee.ts'
 import type { VoidCertificate } from '../protocol/holdCertificate.ts'
 import { curveBackend } from '../protocol/signature.ts'
 import { wei } from '../protocol/units.ts'
+import { viewLimits } from '../protocol/viewCodecs.ts'
 import type { CtpView, ErcView, NodeStatus } from '../protocol/views.ts'
 import type { NodeMachine } from './nodeMachine.ts'
 import type { NodeRuntime } from './nodeRuntime.ts'
@@ -29,7 +30,11 @@ export function createNodeService(
     }
   }
   return {
-    market: () => ({ ...state.facts, manufacturers: [...state.options.manufacturers.keys()] }),
+    market: () => ({
+      ...state.facts,
+      manufacturers: state.standing.listManufacturers().slice(0, viewLimits.manufacturers),
+      revokedMeters: state.standing.listRevokedMeters().slice(0, viewLimits.revokedMeters),
+    }),
     status: () => statusOf(runtime, machine, state),
     totals: safe(() => ({ ...machine.totals, heldWei: wei(state.accounts.totalHeldWei) })),
     // Each kind of request has its own kind of reply, which the machine keeps apart.

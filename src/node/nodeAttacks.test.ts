@@ -4,6 +4,7 @@ import {
   blockOf,
   codeOf,
   eventOf,
+  foundingEvents,
   MachineWorld,
   member,
 } from '../../test/support/machineFixture.ts'
@@ -285,10 +286,7 @@ describe('a member with a new database', () => {
     const { address } = consumer
     const placed = { account: address, from: address, amountWei: wei(10_000n) }
     wiped.block({
-      events: [
-        eventOf(2, { kind: 'EpochOpened', epoch: 1, members: [member.address] }),
-        eventOf(2, { kind: 'Deposited', ...placed }),
-      ],
+      events: [...foundingEvents(2), eventOf(2, { kind: 'Deposited', ...placed })],
       accounts: [accountOf(address, { balanceWei: wei(10_000n) })],
     })
     expect(codeOf(wiped.submit(submissionOf()))).toBe('node/not-voting')

@@ -11,18 +11,19 @@ import {
   idOf,
   makeReceipt,
   makeSubmission,
+  manufacturer,
   partyOf,
   startSeconds,
   testMarket,
 } from '../../test/support/tradeFixture.ts'
 import { stateDigestOf } from '../ledger/ledgerState.ts'
 import { viewAccount, viewDossier } from '../ledger/ledgerViews.ts'
-import { type Address, bytesToHex, hexToBytes } from '../protocol/bytes.ts'
+import { bytesToHex, hexToBytes } from '../protocol/bytes.ts'
 import { verifyHoldCertificate } from '../protocol/holdCertificate.ts'
 import { itemsHashOf, unpackBatch } from '../protocol/settlementBatch.ts'
 import { verifySparseProof } from '../protocol/sparseProof.ts'
 import { SpbError } from '../protocol/spbError.ts'
-import { type Seconds, seconds, wei, wh } from '../protocol/units.ts'
+import { seconds, wei, wh } from '../protocol/units.ts'
 import type { CtpView } from '../protocol/views.ts'
 
 const consumer = partyOf('consumer')
@@ -52,16 +53,17 @@ function confirmSettlement(world: MachineWorld): CtpView[] {
   })
   const trades = settled.map(({ live, item }) => ({
     ctpId: live.ctpId,
-    consumer: live.consumer,
-    ctp: item.ctp,
+    offerId: item.ctp.offerId,
+    nonce: item.ctp.nonce,
     deliveredWh: item.deliveredWh,
+    soldWh: wh(Math.min(item.deliveredWh, item.ctp.energyWh)),
     paidWei: wei((item.ctp.amountWei * BigInt(item.deliveredWh)) / BigInt(item.ctp.energyWh)),
     blockNumber: world.number + 1,
     transactionHash: `0x${'aa'.repeat(32)}` as const,
     gasShare: 9_000,
   }))
   let nonceBitmap = 0n
-  for (const { ctp } of trades) nonceBitmap |= 1n << BigInt(ctp.nonce)
+  for (const { nonce } of trades) nonceBitmap |= 1n << BigInt(nonce)
   const paidWei = trades.reduce((sum, trade) => sum + trade.paidWei, 0n)
   world.block({
     trades,
@@ -268,7 +270,10 @@ describe('refusals of a CTP, each with its code', () => {
     [
       'a meter of an untrusted manufacturer',
       (world) => {
-        ;(world.state.options.manufacturers as Map<Address, Seconds>).clear()
+        const { address } = manufacturer
+        const end = { kind: 'ManufacturerSet' as const, manufacturer: address }
+        const event = eventOf(world.number + 1, { ...end, endsSeconds: seconds(startSeconds) })
+        world.block({ events: [event] })
         return world.submit(submissionOf())
       },
       'meter/witness-untrusted',

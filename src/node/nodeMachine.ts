@@ -242,6 +242,9 @@ export class NodeMachine {
         this.totals.settlementTransactions++
         this.totals.settlementGas += event.gasUsed
         this.totals.settlementCalldataBytes += event.calldataBytes
+      } else if (event.kind === 'SettledWithProof') {
+        this.totals.settlementTransactions++
+        this.totals.settlementGas += event.gasUsed
       } else if (event.kind === 'OfferAdded' || event.kind === 'OfferWithdrawn') {
         this.#announceOffer(event.offerId)
       }

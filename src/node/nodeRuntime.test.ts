@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { accountOf, blockOf, eventOf, member } from '../../test/support/machineFixture.ts'
+import {
+  accountOf,
+  blockOf,
+  eventOf,
+  foundingEvents,
+  member,
+} from '../../test/support/machineFixture.ts'
 import {
   makeReceipt,
   makeSubmission,
-  manufacturer,
   partyOf,
   startSeconds,
   testFacts,
@@ -34,7 +39,7 @@ function createRichChain(): Chain & { fail: SpbError | undefined; timeSeconds: n
     },
     blockAt: async (number) => (number === 1 ? blockOf(1, chain.timeSeconds) : undefined),
     events: async () => [
-      eventOf(1, { kind: 'EpochOpened', epoch: 1, members: [member.address] }),
+      ...foundingEvents(1),
       eventOf(1, {
         kind: 'Deposited',
         account: consumer.address,
@@ -79,7 +84,6 @@ async function openNode(options: { waitingRequests?: number } = {}) {
     {
       facts: testFacts,
       memberKey: member.key,
-      manufacturers: new Map([[manufacturer.address, seconds(startSeconds * 2)]]),
       pollMs: 0,
       isFirstStart: true,
       ...options,

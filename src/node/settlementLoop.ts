@@ -55,6 +55,8 @@ export class SettlementLoop {
   #pausedUntilMs = 0
   /** Batches in blocks that are not confirmed yet. */
   readonly #included = new Map<Bytes32, { ctpIds: Set<Bytes32>; headNumber: number }>()
+  /** CTPs that were paid by proof or declined in blocks that are not confirmed yet. */
+  readonly #endedAtHead = new Map<Bytes32, number>()
   /** CTPs that a settlement skipped, and until when they are left out. */
   readonly #heldOff = new Map<Bytes32, { times: number; untilMs: number }>()
 
@@ -101,6 +103,7 @@ export class SettlementLoop {
   noteRollBack(): void {
     this.#inFlight = undefined
     this.#included.clear()
+    this.#endedAtHead.clear()
   }
 
   noteUpdate(update: ChainUpdate, nowMs: number): void {
@@ -117,8 +120,13 @@ export class SettlementLoop {
     for (const [itemsHash, { headNumber }] of this.#included) {
       if (headNumber <= update.confirmed.number) this.#included.delete(itemsHash)
     }
-    // In a block, but not confirmed: the next batch need not wait for that.
+    for (const [ctpId, headNumber] of this.#endedAtHead) {
+      if (headNumber <= update.confirmed.number) this.#endedAtHead.delete(ctpId)
+    }
     for (const event of update.headEvents) {
+      const isEnd = event.kind === 'SettledWithProof' || event.kind === 'Declined'
+      if (isEnd) this.#endedAtHead.set(event.ctpId, update.head.number)
+      // In a block, but not confirmed: the next batch need not wait for that.
       if (event.kind !== 'Settled' || event.itemsHash !== this.#inFlight?.itemsHash) continue
       const { itemsHash, ctpIds } = this.#inFlight
       this.#included.set(itemsHash, { ctpIds: new Set(ctpIds), headNumber: update.head.number })
@@ -161,6 +169,7 @@ export class SettlementLoop {
 
   /** Neither held off, nor in a block that waits for its confirmation. */
   #isFree(ctpId: Bytes32, nowMs: number): boolean {
+    if (this.#endedAtHead.has(ctpId)) return false
     if ((this.#heldOff.get(ctpId)?.untilMs ?? 0) > nowMs) return false
     for (const { ctpIds } of this.#included.values()) if (ctpIds.has(ctpId)) return false
     return true

@@ -1,13 +1,15 @@
 import { expect } from 'vitest'
-import { bytesToHex } from '../protocol/bytes.ts'
+import { bytesToHex, type Hex } from '../protocol/bytes.ts'
 import { digestOf } from '../protocol/digest.ts'
 import { signDigest, signMessage } from '../protocol/signature.ts'
-import { wei, wh } from '../protocol/units.ts'
+import { maxUint40, seconds, wei, wh } from '../protocol/units.ts'
+import { proofCases } from './chainProof.compliance.ts'
 import { settlementCases, transactionCases } from './chainSettlement.compliance.ts'
 import {
   accountNow,
   actAndMine,
   type ComplianceCase,
+  complianceOptions,
   eventsOf,
   fund,
   governanceOf,
@@ -22,8 +24,9 @@ import {
   partyOf,
   refusalOf,
 } from './chainWorld.ts'
+import type { MarketAction } from './marketAction.ts'
 
-const { alice, bob, carol, authority } = parties
+const { alice, bob, carol, authority, manufacturer, meter } = parties
 
 const readingCases: ComplianceCase[] = [
   {
@@ -46,7 +49,14 @@ const readingCases: ComplianceCase[] = [
       const [opened, ...rest] = await world.chain.events(from, from)
       const addresses = members.map(({ address }) => address)
       expect(opened).toMatchObject({ kind: 'EpochOpened', epoch: 1, members: addresses })
-      expect(rest).toMatchObject([{ kind: 'AuthoritySet', authority: authority.address }])
+      expect(rest).toMatchObject([
+        { kind: 'AuthoritySet', authority: authority.address, isTrusted: true },
+        {
+          kind: 'ManufacturerSet',
+          manufacturer: manufacturer.address,
+          endsSeconds: maxUint40,
+        },
+      ])
       expect(await world.chain.currentEpoch()).toBe(1)
       expect(await world.chain.committee(1)).toEqual({ members: addresses, endedAtSeconds: 0 })
       expect(await world.chain.committee(9)).toEqual({ members: [], endedAtSeconds: 0 })
@@ -230,10 +240,68 @@ const eventCases: ComplianceCase[] = [
   },
 ]
 
+const standingCases: ComplianceCase[] = [
+  {
+    name: 'tells of manufacturers and revoked meters, whose ends no live hold can outlast',
+    async run(world) {
+      const from = (await world.chain.head()).number + 1
+      const [other, witness] = [partyOf(32).address, meter.address]
+      const time = await later(world)
+      const soonest = seconds(time + complianceOptions.longestLifeSeconds)
+      const trust = world.encodeSetManufacturer(other, seconds(maxUint40))
+      const end = world.encodeSetManufacturer(manufacturer.address, soonest)
+      await world.act(alice, governanceOf(world, 0n, trust))
+      await world.act(alice, governanceOf(world, 1n, end))
+      await world.mine(time)
+      const next = await later(world)
+      const revoke = (endsSeconds: number) =>
+        governanceOf(world, 2n, world.encodeRevokeMeter(witness, seconds(endsSeconds)))
+      const tooNear = await refusalOf(world.tryOut(alice, revoke(soonest + 9), next))
+      expect(tooNear.meta).toMatchObject({
+        contractError: 'EndTooNear',
+        endsSeconds: String(soonest + 9),
+        earliestSeconds: String(soonest + 10),
+      })
+      await world.act(alice, revoke(soonest + 10))
+      await world.mine(next)
+      expect(await eventsOf(world, from)).toMatchObject([
+        { kind: 'ManufacturerSet', manufacturer: other, endsSeconds: maxUint40 },
+        { kind: 'ManufacturerSet', manufacturer: manufacturer.address, endsSeconds: soonest },
+        { kind: 'MeterRevoked', meter: witness, endsSeconds: soonest + 10 },
+      ])
+    },
+  },
+  {
+    name: 'sets no standing without a quorum, and none of the zero address',
+    async run(world) {
+      const from = (await world.chain.head()).number + 1
+      const time = await later(world)
+      const far = seconds(maxUint40)
+      const nameOf = async (call: Hex, change = {}) => {
+        const action = { ...governanceOf(world, 0n, call), ...change } as MarketAction
+        const { meta } = await refusalOf(world.tryOut(alice, action, time))
+        await world.act(alice, action)
+        return meta.contractError
+      }
+      const trust = world.encodeSetManufacturer(bob.address, far)
+      const votes = { votes: `0x${'00'.repeat(195)}` }
+      expect(await nameOf(trust, votes)).toBe('InvalidVote')
+      expect(await nameOf(world.encodeSetManufacturer(noPayout, far))).toBe('ZeroManufacturer')
+      expect(await nameOf(world.encodeRevokeMeter(noPayout, far))).toBe('ZeroMeter')
+      const near = world.encodeSetManufacturer(bob.address, time)
+      expect(await nameOf(near)).toBe('EndTooNear')
+      await world.mine(time)
+      expect(await eventsOf(world, from)).toEqual([])
+    },
+  },
+]
+
 /** What every implementation of `Chain` does, whatever is behind it. */
 export const chainCases: readonly ComplianceCase[] = [
   ...readingCases,
   ...eventCases,
+  ...standingCases,
   ...settlementCases,
+  ...proofCases,
   ...transactionCases,
 ]

@@ -49,6 +49,10 @@ export type ChainEvent = Placed &
     | { kind: 'EpochEnded'; epoch: number; ends: SignedEpochEnd[] }
     | { kind: 'EpochOpened'; epoch: number; members: Address[] }
     | { kind: 'AuthoritySet'; authority: Address; isTrusted: boolean }
+    /** Trusted from now on until that end, whatever was said of it before. */
+    | { kind: 'ManufacturerSet'; manufacturer: Address; endsSeconds: Seconds }
+    /** Trusted no more from that end on, whatever was said of it before. */
+    | { kind: 'MeterRevoked'; meter: Address; endsSeconds: Seconds }
     | {
         kind: 'Settled'
         epoch: number
@@ -64,6 +68,22 @@ export type ChainEvent = Placed &
         /** Bytes of the transaction's call data. */
         calldataBytes: number
       }
+    /** One trade that was paid on the proof path. */
+    | {
+        kind: 'SettledWithProof'
+        ctpId: Bytes32
+        consumer: Address
+        producer: Address
+        offerId: bigint
+        nonce: number
+        /** What was paid for: never more than the CTP's energy. */
+        deliveredWh: Wh
+        paymentWei: Wei
+        /** Of the whole transaction. */
+        gasUsed: bigint
+      }
+    /** A producer used up the nonce of a CTP, which pays nothing any more. */
+    | { kind: 'Declined'; ctpId: Bytes32; consumer: Address; producer: Address; nonce: number }
   )
 
 /** A settlement as the contract takes it. */

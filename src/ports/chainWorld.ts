@@ -1,9 +1,17 @@
-import { type Address, type Hex, zeroBytes32 } from '../protocol/bytes.ts'
+import {
+  type Address,
+  type Bytes32,
+  type Hex,
+  zeroAddress,
+  zeroBytes32,
+} from '../protocol/bytes.ts'
 import { packSignatures } from '../protocol/committee.ts'
-import { digestOf } from '../protocol/digest.ts'
+import { ctpIdOf, digestOf } from '../protocol/digest.ts'
+import { buildMerkleTree } from '../protocol/merkle.ts'
 import type { Ctp } from '../protocol/messages.ts'
+import { packProofVotes } from '../protocol/proofSettlement.ts'
 import { type BatchItem, itemsHashOf, packBatch } from '../protocol/settlementBatch.ts'
-import { addressOf, signDigest, signMessage } from '../protocol/signature.ts'
+import { addressOf, recoverSigner, signDigest, signMessage } from '../protocol/signature.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { type Seconds, seconds, wei, wh } from '../protocol/units.ts'
 import type {
@@ -25,13 +33,15 @@ export function partyOf(number: number): Party {
   return { address: addressOf(privateKey), privateKey }
 }
 
-/** Parties of every case: three households, an authority, the node's own account. */
+/** Parties of every case: households, an authority, the node's account, a maker and its meter. */
 export const parties = {
   alice: partyOf(1),
   bob: partyOf(2),
   carol: partyOf(3),
   authority: partyOf(4),
   sender: partyOf(5),
+  manufacturer: partyOf(6),
+  meter: partyOf(99),
 }
 
 /** The committee of the first epoch, and the one that follows. */
@@ -64,6 +74,10 @@ export type ChainWorld = {
   /** A governed call, encoded as the contract takes it. */
   encodeSetAuthority(authority: Address, isTrusted: boolean): Hex
   encodeOpenEpoch(members: readonly Address[], ends: readonly SignedEpochEnd[]): Hex
+  encodeSetManufacturer(manufacturer: Address, endsSeconds: Seconds): Hex
+  encodeRevokeMeter(meter: Address, endsSeconds: Seconds): Hex
+  /** Rejects with the refusal that an action would meet in a block of that time. */
+  tryOut(from: Party, action: MarketAction, timeSeconds: Seconds): Promise<void>
 }
 
 /** One thing that every implementation does. */
@@ -122,7 +136,7 @@ export async function makeItem(world: ChainWorld, trade: Trade = {}): Promise<Ba
     energyWh: wh(1_000),
     nonce: 0,
     expirySeconds: await later(world, 1_000),
-    meterKey: partyOf(99).address,
+    meterKey: parties.meter.address,
     ...fields,
   }
   const consumerSignature = signMessage(world.facts, 'Ctp', ctp, consumer.privateKey)
@@ -173,3 +187,69 @@ export function governanceOf({ facts }: ChainWorld, sequence: bigint, call: Hex)
 
 /** The payout of an account that fixed none. */
 export const noPayout = `0x${'00'.repeat(20)}` as const
+
+/** The id of an item's CTP, whatever is wrong with it. */
+export function idOfItem({ facts }: ChainWorld, { ctp, consumerSignature }: BatchItem): Bytes32 {
+  const digest = digestOf(facts, 'Ctp', ctp)
+  return ctpIdOf(digest, recoverSigner(digest, consumerSignature) ?? zeroAddress)
+}
+
+/** Which members of which epoch certify, and over which items at once. */
+export type Certification = {
+  epoch?: number
+  quorum?: readonly number[]
+  /** Items under the same signatures, after the certified one. */
+  companions?: readonly BatchItem[]
+}
+
+/** The packed votes of members of the first committee for an item. */
+export function certify(world: ChainWorld, item: BatchItem, by: Certification = {}): Hex {
+  const { epoch = 1, quorum = [0, 2, 3], companions = [] } = by
+  const tree = buildMerkleTree([item, ...companions].map((each) => idOfItem(world, each)))
+  const digest = digestOf(world.facts, 'HoldVote', { epoch, ctpsRoot: tree.root })
+  return packProofVotes(
+    quorum.map((member) => ({
+      member,
+      signature: signDigest(digest, members[member]!.privateKey),
+      path: tree.pathOf(0),
+    })),
+  )
+}
+
+type ProofAction = Extract<MarketAction, { kind: 'settleWithProof' }>
+type DeclineAction = Extract<MarketAction, { kind: 'decline' }>
+
+/** A proof of an item: certified, and receipted by its meter key. */
+export function makeProof(
+  world: ChainWorld,
+  item: BatchItem,
+  { by = {}, meter = parties.meter }: { by?: Certification; meter?: Party } = {},
+): ProofAction {
+  const measuredAtSeconds = seconds(1_700_000_000)
+  const erc = { ctpId: idOfItem(world, item), deliveredWh: item.deliveredWh, measuredAtSeconds }
+  return {
+    kind: 'settleWithProof',
+    epoch: by.epoch ?? 1,
+    item: packBatch([item]),
+    votes: certify(world, item, by),
+    measuredAtSeconds,
+    ercSignature: signMessage(world.facts, 'Erc', erc, meter.privateKey),
+  }
+}
+
+/** A producer's word that an item of his is given up. */
+export function makeDecline(world: ChainWorld, item: BatchItem): DeclineAction {
+  const nothing = { ...item, deliveredWh: wh(0) }
+  return { kind: 'decline', epoch: 1, item: packBatch([nothing]), votes: certify(world, item) }
+}
+
+/** The name of the contract's error with which an action is refused in the next block. */
+export async function refusalNameOf(
+  world: ChainWorld,
+  from: Party,
+  action: MarketAction,
+  timeSeconds?: Seconds,
+): Promise<unknown> {
+  const refusal = await refusalOf(world.tryOut(from, action, timeSeconds ?? (await later(world))))
+  return refusal.meta.contractError
+}

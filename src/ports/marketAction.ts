@@ -1,7 +1,7 @@
 import type { Address, Hex, Signature } from '../protocol/bytes.ts'
 import type { Seconds, Wei, Wh } from '../protocol/units.ts'
 
-/** What anyone may ask of a market contract, settlements apart: one transaction each. */
+/** What anyone may ask of a market contract, batch settlements apart: one transaction each. */
 export type MarketAction =
   | { kind: 'deposit'; amountWei: Wei }
   | { kind: 'depositFor'; account: Address; amountWei: Wei }
@@ -25,5 +25,16 @@ export type MarketAction =
       negotiationKey: Hex
     }
   | { kind: 'withdrawOffer'; offerId: bigint }
-  /** `call` is an encoded call of `openEpoch` or `setAuthority`; `votes` are packed. */
+  /** `item` is packed as in `settle`, `votes` as `packProofVotes` does. */
+  | {
+      kind: 'settleWithProof'
+      epoch: number
+      item: Hex
+      votes: Hex
+      measuredAtSeconds: Seconds
+      ercSignature: Signature
+    }
+  /** The same item and votes; delivered energy is 0. */
+  | { kind: 'decline'; epoch: number; item: Hex; votes: Hex }
+  /** `call` is an encoded call of a governed function (`encodeGovernance.ts`); `votes` packed. */
   | { kind: 'governance'; epoch: number; sequence: bigint; call: Hex; votes: Hex }

@@ -3,6 +3,7 @@ import type { Market } from '../protocol/digest.ts'
 import type { Ctp, MeterCertificate } from '../protocol/messages.ts'
 import type { SignedCoe } from '../protocol/meterEvidence.ts'
 import type { Seconds, Wh } from '../protocol/units.ts'
+import type { IncidentLog, RegisterState } from './meterRegister.ts'
 
 /** A CTP to which a one-time key is bound for good, and what was receipted of it. */
 export type MeterBinding = {
@@ -12,10 +13,14 @@ export type MeterBinding = {
   readonly ctpId: Bytes32
   readonly ctp: Ctp
   readonly consumer: Address
-  /** The highest receipt that was signed; 0 before the first. */
+  /** Energy that was measured for it: what a receipt now would say. */
   readonly deliveredWh: Wh
-  /** As in that receipt; 0 before the first. */
+  /** When the last of it was measured; 0 before any. */
   readonly measuredAtSeconds: Seconds
+  /** The highest receipt that may have left the meter; 0 before the first. */
+  readonly signedWh: Wh
+  /** The highest receipt of which enough members have said that they keep it. */
+  readonly acknowledgedWh: Wh
   /** Takes no more readings: the CTP was refused or declined. */
   readonly isReleased: boolean
 }
@@ -44,12 +49,20 @@ export type OpenMeterState = {
   readonly nextOrder: number
   /** Oldest first. */
   readonly trees: readonly MeterTree[]
+  /** Absent before the first reading: receipts are made by hand until then. */
+  readonly register?: RegisterState
+  /** Absent before the first incident. */
+  readonly incidents?: IncidentLog
+  /** Readings up to this time may have been counted by a later state that is lost. */
+  readonly floorSeconds?: Seconds
+  /** The state was put back from a copy: keys that it takes for unused may have been used since. */
+  readonly isRestored?: true
 }
 
 /** What a meter keeps. Never changed in place: each change makes a new state. */
 export type MeterState = OpenMeterState & {
-  /** 32 bytes from which all keys come. */
-  readonly seed: Uint8Array
+  /** 32 bytes from which all keys come; absent where they are in a secure element. */
+  readonly seed?: Uint8Array
 }
 
 /**
@@ -58,7 +71,10 @@ export type MeterState = OpenMeterState & {
  * At most one holder at a time: two would use one-time keys twice.
  */
 export type MeterStorage = {
-  /** What was saved last; undefined before the first save. */
+  /**
+   * What was saved last; undefined before the first save. Where an earlier state may have been put
+   * back in its place, `isRestored` is set in it, until a state without it is saved.
+   */
   load(): MeterState | undefined
   /**
    * Replaces the state; returns once it would survive power loss, and changes nothing where it

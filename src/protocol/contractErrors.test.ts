@@ -22,3 +22,29 @@ test('makes a refusal with the error’s name, arguments and hint', () => {
     message: 'The contract refused the transaction. (Newer)',
   })
 })
+
+test.each([
+  ['ZeroManufacturer', 'input/address'],
+  ['ZeroMeter', 'input/address'],
+  ['EndTooNear', 'input/time'],
+  ['InvalidItemLength', 'chain/reverted'],
+  ['ZeroProducer', 'input/address'],
+  ['ZeroTradedEnergy', 'input/energy'],
+  ['AmountTooSmall', 'ctp/amount-too-small'],
+  ['TradeOver', 'proof/too-late'],
+  ['InvalidConsumerSignature', 'signature/invalid'],
+  ['SelfTrade', 'ctp/self-trade'],
+  ['NothingDelivered', 'erc/zero'],
+  ['DeliveryDeclined', 'input/energy'],
+  ['NotProducer', 'proof/not-producer'],
+  ['PartTooEarly', 'proof/too-early'],
+  ['InvalidErc', 'erc/wrong-key'],
+  ['NonceUsed', 'proof/nonce-used'],
+  ['BalanceTooSmall', 'ctp/insufficient-balance'],
+  ['UnknownEpoch', 'certificate/wrong-epoch'],
+  ['EpochTooOld', 'certificate/wrong-epoch'],
+  ['InvalidHoldVotesLength', 'chain/reverted'],
+  ['InvalidVotePath', 'merkle/invalid-path'],
+])('%s of the proof path is %s', (contractError, code) => {
+  expect(contractRefusal(contractError).code).toBe(code)
+})

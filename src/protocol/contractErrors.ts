@@ -113,7 +113,7 @@ export const contractErrors: Readonly<Record<string, ContractErrorRow>> = {
   ),
   UngovernedCall: row(
     'Governance does not reach this function.',
-    'It decides over openEpoch and setAuthority.',
+    'It decides over openEpoch, setAuthority, setManufacturer and revokeMeter.',
   ),
   OnlyGovernance: row('Only governance may call this.', 'Propose it: spb committee propose.'),
   InvalidEndsCount: row(
@@ -121,6 +121,96 @@ export const contractErrors: Readonly<Record<string, ContractErrorRow>> = {
     'Let the members sign their epoch’s end: spb committee sign.',
   ),
   ZeroAuthority: row('An authority is the zero address.', 'Name the authority’s address.'),
+
+  ZeroManufacturer: row(
+    'A manufacturer is the zero address.',
+    'Name the manufacturer’s address.',
+    'input/address',
+  ),
+  ZeroMeter: row('A meter is the zero address.', 'Name the meter’s address.', 'input/address'),
+  EndTooNear: row(
+    'The end is nearer than the market’s longest life: it could kill a live hold.',
+    'Choose an end at earliestSeconds or later; some time passes until it is applied.',
+    'input/time',
+  ),
+
+  // One trade with its own proof
+  InvalidItemLength: row(
+    'The trade is not packed into 141 bytes.',
+    'Pack it as an item of a batch.',
+  ),
+  ZeroProducer: row('The producer is the zero address.', 'Name the producer.', 'input/address'),
+  ZeroTradedEnergy: row('The CTP is for no energy.', 'Buy at least 1 Wh.', 'input/energy'),
+  AmountTooSmall: row(
+    'The amount is below the market’s minimum.',
+    'See spb market show.',
+    'ctp/amount-too-small',
+  ),
+  TradeOver: row(
+    'The CTP is past expiry and grace: its money is free again.',
+    'Nothing can be settled or declined any more.',
+    'proof/too-late',
+  ),
+  InvalidConsumerSignature: row(
+    'The consumer’s signature on the CTP is malformed.',
+    'Use the signature of the hold certificate.',
+    'signature/invalid',
+  ),
+  SelfTrade: row(
+    'Consumer and producer are the same account.',
+    'Such a CTP is never settled.',
+    'ctp/self-trade',
+  ),
+  NothingDelivered: row('The receipt is of no energy.', 'Wait for a receipt.', 'erc/zero'),
+  DeliveryDeclined: row(
+    'What is declined must have nothing delivered.',
+    'Settle instead what you have a receipt for.',
+    'input/energy',
+  ),
+  NotProducer: row(
+    'Only the producer may settle a part, or decline.',
+    'Send it from the producer’s own account.',
+    'proof/not-producer',
+  ),
+  PartTooEarly: row(
+    'A part is settled from the CTP’s expiry on.',
+    'Wait until expirySeconds; you alone can settle until half of the grace has passed.',
+    'proof/too-early',
+  ),
+  InvalidErc: row(
+    'The receipt is not signed by the CTP’s meter key.',
+    'Use the receipt as the meter signed it, time included.',
+    'erc/wrong-key',
+  ),
+  NonceUsed: row(
+    'The CTP, or another one of its nonce, was settled or declined before.',
+    'See spb trade: it may be paid already.',
+    'proof/nonce-used',
+  ),
+  BalanceTooSmall: row(
+    'The consumer’s balance is below the payment.',
+    'Check the hold certificate: what a sound committee certified is covered.',
+    'ctp/insufficient-balance',
+  ),
+  UnknownEpoch: row(
+    'The market has no such epoch.',
+    'Use the epoch of the hold certificate.',
+    'certificate/wrong-epoch',
+  ),
+  EpochTooOld: row(
+    'The certificate’s epoch ended longer ago than longest life plus grace.',
+    'Nothing it certified can still be live.',
+    'certificate/wrong-epoch',
+  ),
+  InvalidHoldVotesLength: row(
+    'The hold certificate’s votes are not exactly a quorum.',
+    'Pack as many votes as the quorum has, no more.',
+  ),
+  InvalidVotePath: row(
+    'A vote’s path does not fit a tree of up to 64 CTPs.',
+    'Use the path that came with the vote.',
+    'merkle/invalid-path',
+  ),
 
   // Deployment
   InvalidWithdrawalDelay: row(

@@ -1,7 +1,9 @@
 import type { ErrorRow } from './errorRow.ts'
 import { inputErrors } from './inputErrors.ts'
+import { meterErrors } from './meterErrors.ts'
 import { systemErrors } from './systemErrors.ts'
 import { tradeErrors } from './tradeErrors.ts'
+import { witnessErrors } from './witnessErrors.ts'
 
 /**
  * Every error code with its HTTP status, exit code, sentence and hint: CLI, HTTP and SDK all read
@@ -9,7 +11,9 @@ import { tradeErrors } from './tradeErrors.ts'
  */
 export const errorTable = {
   ...inputErrors,
+  ...meterErrors,
   ...tradeErrors,
+  ...witnessErrors,
   ...systemErrors,
 } as const satisfies Record<string, ErrorRow>
 

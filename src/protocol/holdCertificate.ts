@@ -93,7 +93,8 @@ export function verifyVoidCertificate(
   verifyQuorum(market, committee, 'NonceVoid', { epoch, account, nonce }, signatures)
 }
 
-function decodeVote(value: unknown): Vote {
+/** Parses a vote from JSON. Throws `input/*`. */
+export function decodeVote(value: unknown): Vote {
   const object = decodeObject(value, ['member', 'signature', 'path'], 'vote')
   return {
     member: decodeNumber(object.member, limits.members - 1, 'member'),

@@ -12,6 +12,10 @@ export const inputErrors = {
     'Write 1500 or 1.5kWh; at most 4,294,967,295 Wh.',
   ),
   'input/duration': input('The duration is not understood.', 'Write 90s, 15m, 2h or 1d.'),
+  'input/time': input(
+    'The time is not understood.',
+    'Write 2035-12-31, 2035-12-31T12:00Z, or a span from now: 365d.',
+  ),
   'input/address': input(
     'This is not an Ethereum address.',
     'Give 0x and 40 hexadecimal digits, or the name of one of your accounts.',

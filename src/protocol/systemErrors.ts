@@ -155,6 +155,18 @@ export const systemErrors = {
     'The meter key is bound to another CTP.',
     'Take a fresh key from the meter for each CTP.',
   ),
+  'meter/measured': refused(
+    'The meter measures by itself: nothing is receipted by hand.',
+    'Let it run: spb meter run; its readings make the receipts.',
+  ),
+  'meter/unacknowledged': refusedForNow(
+    'The nodes have not yet said that they keep the meter’s last receipt.',
+    'Wait until it has reached them: spb meter show; spb meter run sends it.',
+  ),
+  'meter/element-missing': broken(
+    'The secure element that holds this meter’s keys is not there.',
+    'Connect the element that the meter was made with.',
+  ),
   'meter/owner-untrusted': refused(
     'The witness does not trust the manufacturer of the meter that asks.',
     'Ask a witness that trusts this manufacturer.',
@@ -163,9 +175,14 @@ export const systemErrors = {
     'The meter’s own certificate ends before the time it asks for.',
     'Ask for a shorter time, or get a new certificate from the manufacturer.',
   ),
+  'meter/certificate-invalid': refused(
+    'The certificate is not one for this meter.',
+    'Ask its manufacturer for one of the meter’s identity: spb meter show.',
+  ),
   'meter/no-witness': refusedForNow(
     'No other meter can witness.',
     'Add a second meter of a trusted manufacturer.',
   ),
   'file/unreadable': input('The file cannot be read.', 'Check name and permissions.'),
+  'file/exists': refused('There is a file of this name.', 'Choose another name, or add --force.'),
 } as const satisfies Record<string, ErrorRow>

@@ -58,6 +58,10 @@ export const tradeErrors = {
     'The witness’s own certificate ends before the CTP does.',
     'Ask a witness with a longer certificate.',
   ),
+  'meter/revoked': refused(
+    'The meter is revoked in this market.',
+    'Ask another meter to witness; a revoked meter’s owner asks the manufacturer for a new one.',
+  ),
   'ctp/expiry-too-near': refused(
     'The expiry is too near.',
     'Choose a later one, for example --expiry 15m.',
@@ -131,4 +135,46 @@ export const tradeErrors = {
   ),
   'erc/repeated': refused('This receipt is known already.', 'Nothing to do: it counts once.'),
   'erc/closed': refused('The CTP is settled, declined or expired.', 'See spb trade.'),
+
+  // A trade's proof, and being paid by it without a node
+  'proof/unknown': unknown(
+    'No proof of this CTP is kept here.',
+    'Let spb producer watch keep proofs, or give one with --file FILE.',
+  ),
+  'proof/not-certified': refusedForNow(
+    'The CTP is not certified: there is nothing to prove yet.',
+    'Wait until it is held: spb trade.',
+  ),
+  'proof/no-receipt': refusedForNow(
+    'The proof has no receipt of any energy.',
+    'Wait until the meter confirms some: spb trade.',
+  ),
+  'proof/invalid': refused(
+    'The proof does not hold.',
+    'See each of its checks: spb receipt verify FILE --chain URL.',
+  ),
+  'proof/nonce-used': refused(
+    'The CTP was settled or declined already, or its nonce is closed.',
+    'See the producer’s balance: spb account show.',
+  ),
+  'proof/too-early': refusedForNow(
+    'A partial delivery is settled by proof from its expiry on.',
+    'Wait for the expiry: more may come until then.',
+  ),
+  'proof/too-late': refused(
+    'The CTP is past expiry and grace: its money is free again.',
+    'Nothing can be done for this trade.',
+  ),
+  'proof/not-producer': refused(
+    'Only the producer of the CTP may do this.',
+    'Use the producer’s own account: --account NAME.',
+  ),
+  'proof/receipted': refused(
+    'Energy was receipted for this CTP: who declines it is not paid for that.',
+    'Settle it instead: spb settle --proof CTP. Or decline all the same with --force.',
+  ),
+  'proof/wrong-settlement': refused(
+    'The transaction does not settle this CTP.',
+    'Export the receipt again from a node that saw the settlement.',
+  ),
 } as const satisfies Record<string, ErrorRow>

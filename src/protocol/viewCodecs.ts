@@ -24,6 +24,7 @@ import {
   signedErcCodec,
 } from './messageCodecs.ts'
 import { decodeSparseProof, type SparseLeaf, type SparseProof } from './sparseProof.ts'
+import type { ManufacturerStanding, MeterRevocation } from './standing.ts'
 import { maxUint32, maxUint40, type Seconds, type Wei, type Wh } from './units.ts'
 import type {
   AccountView,
@@ -49,6 +50,8 @@ export const viewLimits = {
   pageItems: 1000,
   /** Manufacturers that a market trusts. */
   manufacturers: 1024,
+  /** Meters that a market revoked. */
+  revokedMeters: 16_384,
   /** Bytes of a producer's negotiation key; the contract's bound. */
   negotiationKeyBytes: 65,
   /** Characters of a reason or a version. */
@@ -91,6 +94,17 @@ const marketOptionsCodec = objectCodec<MarketOptions>(
   {},
 )
 
+const manufacturerStandingCodec = objectCodec<ManufacturerStanding>(
+  'ManufacturerStanding',
+  { manufacturer: addressCodec, endsSeconds: timeSeconds },
+  {},
+)
+const meterRevocationCodec = objectCodec<MeterRevocation>(
+  'MeterRevocation',
+  { meter: addressCodec, endsSeconds: timeSeconds },
+  {},
+)
+
 /** The JSON form of a market. */
 export const marketViewCodec = objectCodec<MarketView>(
   'MarketView',
@@ -99,7 +113,8 @@ export const marketViewCodec = objectCodec<MarketView>(
     address: addressCodec,
     options: marketOptionsCodec,
     deploymentBlock: count,
-    manufacturers: listCodec(addressCodec, viewLimits.manufacturers),
+    manufacturers: listCodec(manufacturerStandingCodec, viewLimits.manufacturers),
+    revokedMeters: listCodec(meterRevocationCodec, viewLimits.revokedMeters),
   },
   {},
 )

@@ -4,6 +4,7 @@ import type { Ctp } from './messages.ts'
 import type { MeterEvidence } from './meterEvidence.ts'
 import type { SignedErc } from './signedErc.ts'
 import type { SparseProof } from './sparseProof.ts'
+import type { ManufacturerStanding, MeterRevocation } from './standing.ts'
 import type { Seconds, Wei, Wh } from './units.ts'
 
 /** What a market fixed when it was deployed. */
@@ -26,7 +27,11 @@ export type MarketFacts = {
 }
 
 /** A market as its node describes it. */
-export type MarketView = MarketFacts & { manufacturers: Address[] }
+export type MarketView = MarketFacts & {
+  /** In good standing now or once; the end is the nearest one that any head showed. */
+  manufacturers: ManufacturerStanding[]
+  revokedMeters: MeterRevocation[]
+}
 
 /** What became of a CTP. */
 export type CtpState = 'proposed' | 'held' | 'receipted' | 'settled' | 'expired' | 'declined'

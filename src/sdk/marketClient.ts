@@ -15,6 +15,8 @@ export type MarketClient = {
   endpoint: string
   /** Longest wait for a transaction's block. */
   receiptTimeoutMs: number
+  /** After so long without a block that takes it, a transaction is sent again with higher fees. */
+  outbidAfterMs: number
 }
 
 /** How a household reaches its market. */
@@ -26,6 +28,8 @@ export type MarketClientOptions = {
   privateKey: Hex
   /** 60 s by default. */
   receiptTimeoutMs?: number
+  /** After how long a waiting transaction is sent again with higher fees; 15 s by default. */
+  outbidAfterMs?: number
   /** How often to look whether a transaction is in a block; 500 ms by default. */
   pollingIntervalMs?: number
   /** Longest wait for one request; 10 s by default. */
@@ -38,6 +42,7 @@ export function createMarketClient({
   market,
   privateKey,
   receiptTimeoutMs = 60_000,
+  outbidAfterMs = 15_000,
   pollingIntervalMs = 500,
   timeoutMs = 10_000,
 }: MarketClientOptions): MarketClient {
@@ -47,5 +52,5 @@ export function createMarketClient({
     pollingInterval: pollingIntervalMs,
     cacheTime: 0,
   })
-  return { client, market, endpoint: url, receiptTimeoutMs }
+  return { client, market, endpoint: url, receiptTimeoutMs, outbidAfterMs }
 }

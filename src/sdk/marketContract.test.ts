@@ -1,5 +1,6 @@
+import { getBlock, getTransactionCount } from 'viem/actions'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { mine, setAutomine, setBalance } from '../adapters/chain/anvilControl.ts'
+import { mine, setAutomine, setBalance, setNextBaseFee } from '../adapters/chain/anvilControl.ts'
 import { type AnvilWorld, openAnvilWorld } from '../adapters/chain/anvilWorld.ts'
 import {
   complianceOptions,
@@ -181,6 +182,29 @@ test('says when ether is short, and when nobody answers', async () => {
   const refusal = await refusalOf(deposit(deaf, wei(5n)))
   expect(refusal.code).toBe('chain/unreachable')
   expect(JSON.stringify([refusal, refusal.stack])).not.toMatch(/secret|key/)
+})
+
+test('P3: is paid more for while the base fee leaves it out of blocks', async () => {
+  await setAutomine(world.anvil, false)
+  const before = (await stateOf(bob)).balanceWei
+  const client = clientOf(alice, { outbidAfterMs: 100 })
+  const paid = depositFor(client, bob.address, wei(7n))
+  const pending = { ...alice, blockTag: 'pending' as const }
+  const sent = () => getTransactionCount(client.client, pending)
+  const next = await getTransactionCount(client.client, alice)
+  await expect.poll(sent, { timeout: 10_000 }).toBe(next + 1)
+  const { baseFeePerGas } = await getBlock(client.client)
+  await setNextBaseFee(world.anvil, 3n * baseFeePerGas!)
+  await mine(world.anvil)
+  const mined = async () => {
+    await setNextBaseFee(world.anvil, 3n * baseFeePerGas!)
+    await mine(world.anvil)
+    return await getTransactionCount(client.client, alice)
+  }
+  await expect.poll(mined, { interval: 50, timeout: 10_000 }).toBe(next + 1)
+  expect((await paid).blockNumber).toBeGreaterThan(0)
+  expect((await stateOf(bob)).balanceWei - before).toBe(7n)
+  await setAutomine(world.anvil, true)
 })
 
 test('gives up waiting for a block, and names the transaction', async () => {

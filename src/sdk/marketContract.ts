@@ -12,9 +12,11 @@ import { marketAbi } from '../abi/market.ts'
 import type { Address, Bytes32, Hex, Signature } from '../protocol/bytes.ts'
 import { explainEthereumFailure, withChainErrors } from '../protocol/ethereumFailure.ts'
 import type { Governance } from '../protocol/messages.ts'
+import type { DeclineCall, SettleWithProofCall } from '../protocol/proofSettlement.ts'
 import { SpbError } from '../protocol/spbError.ts'
-import { type Seconds, type Wei, type Wh, wei } from '../protocol/units.ts'
+import { type Seconds, type Wei, type Wh, wei, wh } from '../protocol/units.ts'
 import type { MarketClient } from './marketClient.ts'
+import { outbid } from './outbid.ts'
 
 /** A transaction that is in a block. `feeWei` is what its gas cost. */
 export type MarketReceipt = {
@@ -65,15 +67,27 @@ async function requireMarket({ client, market }: MarketClient): Promise<void> {
   if (code === undefined) throw new SpbError('chain/no-contract')
 }
 
-async function waitFor(market: MarketClient, hash: Bytes32): Promise<TransactionReceipt> {
-  const { client, endpoint, receiptTimeoutMs: timeout } = market
-  try {
-    return await waitForTransactionReceipt(client, { hash, timeout })
-  } catch (error) {
-    const message = `Transaction ${hash} was sent, and was not in a block in time.`
-    const cause = explainEthereumFailure(error, endpoint)
-    throw new SpbError('chain/not-included', message, { meta: { transactionHash: hash }, cause })
+async function waitFor(market: MarketClient, sent: Bytes32): Promise<TransactionReceipt> {
+  const { client, endpoint, receiptTimeoutMs, outbidAfterMs } = market
+  // A wallet raises fees by itself, or asks its owner.
+  const isOwn = client.account.type === 'local'
+  const sliceMs = isOwn ? Math.min(outbidAfterMs, receiptTimeoutMs) : receiptTimeoutMs
+  let hash = sent
+  for (let leftMs = receiptTimeoutMs; ; ) {
+    try {
+      return await waitForTransactionReceipt(client, { hash, timeout: Math.min(sliceMs, leftMs) })
+    } catch (error) {
+      leftMs -= sliceMs
+      if (leftMs <= 0) throw notIncluded(hash, explainEthereumFailure(error, endpoint))
+      // Refused where the last one came into a block just now: that is waited for in any case.
+      hash = await outbid(market, hash).catch(() => hash)
+    }
   }
+}
+
+function notIncluded(hash: Bytes32, cause: unknown): SpbError {
+  const message = `Transaction ${hash} was sent, and was not in a block in time.`
+  return new SpbError('chain/not-included', message, { meta: { transactionHash: hash }, cause })
 }
 
 /** Sends a transaction that would not be refused now, and waits for its block. */
@@ -191,6 +205,29 @@ export function applyGovernance(
     functionName: 'governance',
     args: [epoch, sequence, call, votes],
   })
+}
+
+/** Settles one trade by its proof; says what was paid. `settleByProof` checks before it sends. */
+export async function sendProof(
+  market: MarketClient,
+  { epoch, item, votes, measuredAtSeconds, ercSignature }: SettleWithProofCall,
+): Promise<MarketReceipt & { paymentWei: Wei; deliveredWh: Wh }> {
+  const { receipt, logs } = await transact(market, {
+    functionName: 'settleWithProof',
+    args: [epoch, item, votes, measuredAtSeconds, ercSignature],
+  })
+  const [event] = parseEventLogs({ abi: marketAbi, logs, eventName: 'SettledWithProof' })
+  if (event === undefined) throw new SpbError('chain/no-contract')
+  const { paymentWei, deliveredWh } = event.args
+  return { ...receipt, paymentWei: wei(paymentWei), deliveredWh: wh(deliveredWh) }
+}
+
+/** Declines a CTP; the item's delivered energy is 0. `declineByProof` checks before it sends. */
+export function sendDecline(
+  market: MarketClient,
+  { epoch, item, votes }: DeclineCall,
+): Promise<MarketReceipt> {
+  return transactOnly(market, { functionName: 'decline', args: [epoch, item, votes] })
 }
 
 /** Ether that an address has on the chain, outside the market: what pays for gas and deposits. */

@@ -21,6 +21,9 @@ export type NodeRequest = {
   method: 'GET' | 'POST'
   path: string
   body?: unknown
+  headers?: Readonly<Record<string, string>>
+  /** Ends a try before its time. */
+  signal?: AbortSignal
   /** True where sending it twice does the same as sending it once. */
   isRepeatable: boolean
 }
@@ -116,14 +119,15 @@ export function createNodeHttp(options: NodeHttpOptions): NodeHttp {
   const { base, authorization } = parseNodeUrl(options.url)
   const fetchNow = options.fetch ?? ((url, init) => fetch(url, init))
 
-  async function attempt({ method, path, body }: NodeRequest): Promise<Outcome> {
-    const headers: Record<string, string> = { accept: 'application/json' }
+  async function attempt({ method, path, body, ...rest }: NodeRequest): Promise<Outcome> {
+    const headers: Record<string, string> = { ...rest.headers, accept: 'application/json' }
     if (authorization !== undefined) headers.authorization = authorization
     if (body !== undefined) headers['content-type'] = 'application/json'
+    const timeout = AbortSignal.timeout(timeoutMs)
     const init: RequestInit = {
       method,
       headers,
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: rest.signal === undefined ? timeout : AbortSignal.any([timeout, rest.signal]),
       // A node does not redirect; whoever does must not get what was meant for it.
       redirect: 'error',
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

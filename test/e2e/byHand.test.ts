@@ -1,111 +1,33 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { requestAnvil } from '../../src/adapters/chain/anvilRpc.ts'
+import {
+  boundMs,
+  type Json,
+  type LongCommand,
+  openCommandLine,
+  until,
+} from '../support/commandLine.ts'
 
-const main = join(import.meta.dirname, '../../src/cli/main.ts')
-const folder = mkdtempSync(join(tmpdir(), 'spb-by-hand-'))
-const data = join(folder, 'data')
-/** Much more than any step takes on a machine that has nothing else to do. */
-const boundMs = 120_000
-const children = new Set<ChildProcess>()
+const commands = openCommandLine('by-hand')
+const { folder, data, spb, fail, run } = commands
 
-type Json = Record<string, unknown>
-type Outcome = { code: number | null; stdout: string; stderr: string }
-
-const plainEnv: NodeJS.ProcessEnv = {
-  ...process.env,
-  ...{ SPB_HOME: data, SPB_PASSWORD: 'correct horse', SPB_ACCOUNT: '', NO_COLOR: '1' },
-  // Many short processes: each would compile the same files.
-  NODE_COMPILE_CACHE: join(folder, 'compiled'),
-}
-
-function start(words: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  const child = spawn(process.execPath, [main, ...words], {
-    cwd: folder,
-    env: { ...plainEnv, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  children.add(child)
-  child.once('exit', () => children.delete(child))
-  return child
-}
-
-function collect(stream: NodeJS.ReadableStream | null): () => string {
-  let text = ''
-  stream?.setEncoding('utf8')
-  stream?.on('data', (chunk: string) => {
-    text += chunk
-  })
-  return () => text
-}
-
-/** Runs a command to its end. */
-async function run(words: readonly string[], env?: NodeJS.ProcessEnv): Promise<Outcome> {
-  const child = start(words, env)
-  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  return { code, stdout: stdout(), stderr: stderr() }
-}
-
-/** Runs a command that must succeed, and returns its one document. */
-async function spb<Result = Json>(text: string): Promise<Result> {
-  const { code, stdout, stderr } = await run([...text.split(' '), '--json'])
-  expect({ text, code, stdout: code === 0 ? '' : stdout, stderr }).toMatchObject({ code: 0 })
-  return JSON.parse(stdout) as Result
-}
-
-/** Runs a command that must fail, and returns its exit code and error code. */
-async function fail(text: string, env?: NodeJS.ProcessEnv): Promise<[number | null, string]> {
-  const { code, stdout } = await run([...text.split(' '), '--json'], env)
-  const { error } = JSON.parse(stdout) as { error: { code: string; hint: string } }
-  expect(error.hint).not.toBe('')
-  return [code, error.code]
-}
-
-type Up = {
-  ready: Json
-  port: number
-  ended: Promise<number | null>
-  stderr(): string
-  stop(): Promise<number | null>
-}
+type Up = LongCommand & { port: number }
 
 /** Starts `spb up`, and waits until it says that it runs. */
-async function up(...words: string[]): Promise<Up> {
-  const child = start(['up', '--json', '--port', '0', ...words])
-  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const ready = await new Promise<Json>((resolve, reject) => {
-    // Its one document is all that it writes there.
-    child.stdout?.once('data', () => resolve(JSON.parse(stdout()) as Json))
-    ended.then((code) => reject(new Error(`spb up ended with ${code}: ${stderr()}${stdout()}`)))
-  })
+async function up(words = ''): Promise<Up> {
+  const started = await commands.startLong(`up --port 0 ${words}`.trim())
   return {
-    ...{ ready, ended, stderr },
-    port: Number(new URL(String(ready.rpcUrl)).port),
+    ...started,
+    port: Number(new URL(String(started.ready.rpcUrl)).port),
     stop() {
-      child.kill('SIGINT')
       // A terminal and a parent process both hand on one Ctrl-C.
-      child.kill('SIGINT')
-      return ended
+      started.child.kill('SIGINT')
+      return started.stop()
     },
-  }
-}
-
-/** Looks again and again until something is so. */
-async function until<Result>(look: () => Promise<Result>, isSo: (found: Result) => boolean) {
-  const endMs = Date.now() + boundMs
-  for (;;) {
-    const found = await look()
-    if (isSo(found)) return found
-    if (Date.now() > endMs) expect.fail(`still ${JSON.stringify(found)}`)
-    await delay(200)
   }
 }
 
@@ -126,14 +48,12 @@ async function readAll(): Promise<unknown> {
 const stateIs = (state: string) => (trade: Json) => trade.state === state
 
 beforeAll(async () => {
-  const terms = ['--grace', '60s', '--longest-life', '2h', '--withdrawal-delay', '3h']
-  node = await up(...terms)
+  node = await up('--grace 60s --longest-life 2h --withdrawal-delay 3h')
 }, boundMs)
 
 afterAll(async () => {
   await node?.stop()
-  for (const child of children) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
+  commands.close()
 }, boundMs)
 
 describe('a market run by hand', { timeout: boundMs }, () => {
@@ -150,7 +70,7 @@ describe('a market run by hand', { timeout: boundMs }, () => {
       { name: 'alice', address: alice.address, balanceWei: '5000000000000000000' },
       { name: 'bob', address: bob.address, balanceWei: '0' },
     ])
-    const { stdout } = await run(['account', 'show', 'alice'])
+    const { stdout } = await run('account show alice')
     expect(stdout).toMatch(/in the market +5 ether/)
   })
 
@@ -191,7 +111,7 @@ describe('a market run by hand', { timeout: boundMs }, () => {
     const { ctpId } = await spb('CTP bob 0.0003 1500 --offer 1 --expiry 60s')
     const receipt = await spb(`ERC ${ctpId} 900`)
     expect(receipt).toMatchObject({ ctp: { number: 2, paymentWei: '180000000000000' } })
-    expect((await run(['trade', '2'])).stdout).toContain('900 Wh of 1.5 kWh are receipted so far')
+    expect((await run('trade 2')).stdout).toContain('900 Wh of 1.5 kWh are receipted so far')
     await pass(60 + 35)
     await until(() => spb('trade 2'), stateIs('settled'))
     expect(await spb('account show alice')).toMatchObject({
@@ -206,7 +126,7 @@ describe('a market run by hand', { timeout: boundMs }, () => {
     expect(await fail('account withdraw bob --finish')).toEqual([3, 'chain/reverted'])
     await pass(3 * 3600)
     const paid = await until(
-      () => run(['account', 'withdraw', 'bob', '--finish', '--json']),
+      () => run('account withdraw bob --finish --json'),
       ({ code }) => code === 0,
     )
     expect(JSON.parse(paid.stdout)).toMatchObject({ amountWei: '100000000000000' })
@@ -217,7 +137,7 @@ describe('a market run by hand', { timeout: boundMs }, () => {
 
   it('lets its committee decide', async () => {
     const proposal = join(folder, 'trust.json')
-    await spb(`committee propose bob --out ${proposal}`)
+    await spb(`committee propose authority bob --out ${proposal}`)
     expect(await fail(`committee apply ${proposal}`)).toEqual([2, 'certificate/too-few-votes'])
     expect(await spb(`committee sign ${proposal}`)).toMatchObject({ signatures: 1, quorum: 1 })
     await spb(`committee apply ${proposal}`)
@@ -226,7 +146,7 @@ describe('a market run by hand', { timeout: boundMs }, () => {
   })
 
   it('says in three lines what is wrong', async () => {
-    const { code, stdout, stderr } = await run(['ctp', 'bob', '0.0004', '1500'])
+    const { code, stdout, stderr } = await run('ctp bob 0.0004 1500')
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toBe(
       'error: Offer 1 asks 0.0003 ether for 1.5 kWh.\n' +
@@ -286,8 +206,9 @@ describe('spb up', { timeout: boundMs }, () => {
   })
 
   it('follows a market beside a given Ethereum client, without being a member', async () => {
-    const words = ['--chain', String(node.ready.rpcUrl), '--market', String(node.ready.market)]
-    const second = await up('--data', 'second', '--confirmations', '0', ...words)
+    const { rpcUrl, market } = node.ready
+    const beside = `--chain ${rpcUrl} --market ${market}`
+    const second = await up(`--data second --confirmations 0 ${beside}`)
     expect(second.ready).toMatchObject({ isEmbedded: false, member: null })
     const offers = await spb<Json[]>(`offers --node ${second.ready.url}`)
     expect(offers).toMatchObject([{ offerId: '1' }])

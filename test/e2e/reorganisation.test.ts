@@ -38,6 +38,7 @@ async function openWorld(confirmations: number): Promise<World> {
     url: anvil.url,
     deployerKey: bytesToHex(member.key),
     members: [member.address],
+    manufacturers: [manufacturer.address],
     salt: bytesToHex(keccak256(new TextEncoder().encode('reorganisation'))),
   })
   const market = { chainId: facts.chainId, address: facts.address }
@@ -51,7 +52,6 @@ async function openWorld(confirmations: number): Promise<World> {
     {
       ...{ facts, memberKey: member.key, confirmations, pollMs: 0, batchAgeMs: 0, resendMs: 0 },
       ...{ stallMs: 3_600_000, isFirstStart: true },
-      manufacturers: new Map([[manufacturer.address, seconds(startSeconds * 2)]]),
     },
     // Each look at the clock is a second later, so that nothing waits for real time.
     { store: createMemoryStore(), chain, log: quiet, clock: { nowMs: () => (nowMs += 1_000) } },

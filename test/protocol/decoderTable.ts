@@ -25,7 +25,20 @@ import {
 } from '../../src/protocol/meterEvidence.ts'
 import { decodeSignedErc, encodeSignedErc } from '../../src/protocol/signedErc.ts'
 import { decodeSparseProof, type SparseProof } from '../../src/protocol/sparseProof.ts'
-import { maxUint32 } from '../../src/protocol/units.ts'
+import {
+  decodeTradeProof,
+  encodeTradeProof,
+  type TradeProof,
+} from '../../src/protocol/tradeProof.ts'
+import { maxUint32, seconds } from '../../src/protocol/units.ts'
+import {
+  type SealedRequest,
+  sealedRequestCodec,
+  type WitnessMail,
+  witnessMailCodec,
+  witnessPostCodec,
+} from '../../src/protocol/witnessCodecs.ts'
+import type { WitnessPost } from '../../src/protocol/witnessPost.ts'
 import {
   arbitraryAddress,
   arbitraryHex,
@@ -98,11 +111,37 @@ const voidCertificate = record({
   signatures: fc.array(memberSignature, { maxLength: 4 }),
 })
 const signedErc = record({ erc: arbitraryMessage('Erc'), signature: arbitrarySignature })
+const tradeProofFields = {
+  market,
+  ...signedCtpFields,
+  certificate: record({ epoch: uint32, votes: fc.array(vote, { maxLength: 4 }) }),
+}
+const tradeProof: fc.Arbitrary<TradeProof> = fc.oneof(
+  record(tradeProofFields),
+  record({
+    ...tradeProofFields,
+    ...{ meterReadySignature: arbitrarySignature, evidence, receipt: signedErc },
+    settlement: record({ transactionHash: arbitraryHex(32), blockNumber: uint32 }),
+    ...{ number: uint32, certifiedAtSeconds: uint32.map(seconds) },
+  }),
+)
 const sparseLeaf = record({ key: arbitraryHex(32), digest: arbitraryHex(32) })
 const sparseProof = record<SparseProof>({
   siblings: fc.array(arbitraryHex(32), { maxLength: 6 }),
   neighbour: fc.oneof(fc.constant(null), sparseLeaf),
 })
+
+const witnessPost = record<WitnessPost>({
+  certificate: arbitraryMessage('MeterCertificate'),
+  manufacturerSignature: arbitrarySignature,
+  relay: arbitraryAddress,
+  sealingKey: arbitraryHex(32),
+  tokenHash: arbitraryHex(32),
+  notAfterSeconds: uint32.map(seconds),
+  signature: arbitrarySignature,
+})
+const sealedRequest = record<SealedRequest>({ witness: arbitraryAddress, box: arbitraryHex(1024) })
+const witnessMail = record<WitnessMail>({ boxes: fc.array(arbitraryHex(1024), { maxLength: 2 }) })
 
 /** Every decoder of the protocol. */
 export const decoderTable: readonly DecoderCase[] = [
@@ -123,5 +162,15 @@ export const decoderTable: readonly DecoderCase[] = [
   makeCase('hold certificate', holdCertificate, encodeHoldCertificate, decodeHoldCertificate),
   makeCase('void certificate', voidCertificate, asIs, decodeVoidCertificate),
   makeCase('receipt', signedErc, encodeSignedErc, decodeSignedErc),
+  makeCase('trade proof', tradeProof, encodeTradeProof, decodeTradeProof),
   makeCase('sparse proof', sparseProof, asIs, decodeSparseProof),
+  makeCase('witness post', witnessPost, witnessPostCodec.encode, (json) =>
+    witnessPostCodec.decode(json, 'post'),
+  ),
+  makeCase('sealed request', sealedRequest, sealedRequestCodec.encode, (json) =>
+    sealedRequestCodec.decode(json, 'request'),
+  ),
+  makeCase('witness mail', witnessMail, witnessMailCodec.encode, (json) =>
+    witnessMailCodec.decode(json, 'mail'),
+  ),
 ]

@@ -43,6 +43,22 @@ export function eventOf<Kind extends ChainEvent['kind']>(
   return { ...event, blockNumber, transactionHash: zeroBytes32 } as unknown as ChainEvent
 }
 
+/** What a market's deployment says: its committee, and the test manufacturer's standing. */
+export function foundingEvents(
+  blockNumber: number,
+  members: Address[] = [member.address],
+): ChainEvent[] {
+  const endsSeconds = seconds(startSeconds * 2)
+  return [
+    eventOf(blockNumber, { kind: 'EpochOpened', epoch: 1, members }),
+    eventOf(blockNumber, {
+      kind: 'ManufacturerSet',
+      manufacturer: manufacturer.address,
+      endsSeconds,
+    }),
+  ]
+}
+
 export type MachineWorldOptions = {
   store?: Store
   members?: Address[]
@@ -65,7 +81,6 @@ export class MachineWorld {
   constructor(options: MachineWorldOptions = {}) {
     this.store = options.store ?? createMemoryStore()
     this.state = openLedgerState(this.store, testFacts, {
-      manufacturers: new Map([[manufacturer.address, seconds(startSeconds * 2)]]),
       liveCtpsPerAccount: options.liveCtpsPerAccount ?? 64,
       liveCtps: options.liveCtps ?? 1_000_000,
       isFirstStart: options.isFirstStart ?? true,
@@ -89,7 +104,7 @@ export class MachineWorld {
     }
     if (this.number > 1 || options.isWithoutBlocks) return
     const members = options.members ?? [member.address]
-    this.block({ events: [eventOf(1, { kind: 'EpochOpened', epoch: 1, members })] })
+    this.block({ events: foundingEvents(1, members) })
   }
 
   /** A new confirmed block, `seconds` after the last one. */

@@ -2,11 +2,11 @@
 pragma solidity 0.8.37;
 
 import {Market} from "../../src/Market.sol";
-import {Signing} from "./Signing.sol";
+import {Proof, ProofSigning} from "./ProofSigning.sol";
 import {Trade} from "./Trade.sol";
 
 /// @title Households that do whatever they can, and ghosts that keep the books.
-contract MarketActors is Signing {
+contract MarketActors is ProofSigning {
     uint256 public constant HOUSEHOLDS = 5;
     uint96 private constant LARGEST_AMOUNT = 3 ether;
 
@@ -21,6 +21,9 @@ contract MarketActors is Signing {
     uint256 public settledTrades;
     uint256 public doubleSettlements;
     uint256 public unsignedDebits;
+    uint256 public provedTrades;
+    uint256 public declinedTrades;
+    uint256 public claimsHurtByOthers;
     mapping(uint256 trade => bool) public isSettled;
     mapping(address account => mapping(uint32 nonce => bool)) private isNonceSpent;
 
@@ -83,11 +86,44 @@ contract MarketActors is Signing {
         bytes32 separator = market.domainSeparator();
         for (uint256 i = 0; i < count; i++) {
             seed = uint256(keccak256(abi.encode(seed)));
-            bool isOld = seed % 3 == 0 && trades.length > 0;
-            picked[i] = isOld ? (seed >> 8) % trades.length : addTrade(seed);
+            picked[i] = pick(seed);
             items = bytes.concat(items, packItem(separator, trades[picked[i]]));
         }
         record(picked, submit(separator, household(to), items));
+    }
+
+    /// @notice Somebody settles a new or an old trade by its proof, in whole or in part.
+    function prove(uint256 seed, uint256 who) external {
+        uint256 picked = pick(seed);
+        Trade memory trade = trades[picked];
+        bytes32 separator = market.domainSeparator();
+        Proof memory proof = makeProof(separator, market.currentEpoch(), memberKeys, trade);
+        vm.prank(household(who));
+        try market.settleWithProof(
+            proof.epoch, proof.item, proof.votes, proof.measuredAtSeconds, proof.ercSignature64
+        ) {
+            provedTrades++;
+            bool isPart = trade.deliveredWh < trade.energyWh;
+            if (isPart && household(who) != trade.producer) claimsHurtByOthers++;
+            recordSettled(picked);
+        } catch {}
+    }
+
+    /// @notice Somebody declines a new or an old trade.
+    function decline(uint256 seed, uint256 who) external {
+        uint256 picked = pick(seed);
+        Trade memory trade = trades[picked];
+        trade.deliveredWh = 0;
+        bytes32 separator = market.domainSeparator();
+        Proof memory proof = makeProof(separator, market.currentEpoch(), memberKeys, trade);
+        uint256 before = sumOfBalances();
+        vm.prank(household(who));
+        try market.decline(proof.epoch, proof.item, proof.votes) {
+            declinedTrades++;
+            if (household(who) != trade.producer) claimsHurtByOthers++;
+            if (sumOfBalances() != before) unsignedDebits++;
+            recordSettled(picked);
+        } catch {}
     }
 
     /// @notice P1: the whole committee tries to move money without its owner's signature.
@@ -104,9 +140,15 @@ contract MarketActors is Signing {
             signature = signCompact(other.consumerKey, ctpDigest(separator, other));
         }
         bytes32 before = hashOfAccounts();
-        if (submit(separator, household(to), bytes.concat(packTerms(trade), signature)) != 0) {
+        bytes memory item = bytes.concat(packTerms(trade), signature);
+        if (submit(separator, household(to), item) != 0) unsignedDebits++;
+        // Votes and a receipt of this very trade, as if its signature were the victim's.
+        Proof memory proof = makeProof(separator, market.currentEpoch(), memberKeys, trade);
+        try market.settleWithProof(
+            proof.epoch, item, proof.votes, proof.measuredAtSeconds, proof.ercSignature64
+        ) {
             unsignedDebits++;
-        }
+        } catch {}
         if (hashOfAccounts() != before) unsignedDebits++;
     }
 
@@ -129,6 +171,12 @@ contract MarketActors is Signing {
         }
     }
 
+    /// @notice An old trade once in three times, else a new one.
+    function pick(uint256 seed) private returns (uint256) {
+        bool isOld = seed % 3 == 0 && trades.length > 0;
+        return isOld ? (seed >> 8) % trades.length : addTrade(seed);
+    }
+
     function addTrade(uint256 seed) private returns (uint256) {
         trades.push(draft(seed));
         return trades.length - 1;
@@ -144,7 +192,7 @@ contract MarketActors is Signing {
             energyWh: uint32(bound(seed >> 136, 1, 3000)),
             nonce: uint32((seed >> 168) % 96),
             expirySeconds: uint40(time - 400 + (seed >> 180) % 1200),
-            meterKey: address(uint160(seed >> 8)),
+            meterKey: vm.addr(meterPrivateKey(uint32((seed >> 168) % 96))),
             deliveredWh: uint32((seed >> 200) % 5000)
         });
     }
@@ -165,13 +213,17 @@ contract MarketActors is Signing {
     function record(uint256[] memory picked, uint256 settledBitmap) private {
         for (uint256 i = 0; i < picked.length; i++) {
             if ((settledBitmap >> i) & 1 == 0) continue;
-            Trade memory trade = trades[picked[i]];
-            address account = vm.addr(trade.consumerKey);
-            if (isSettled[picked[i]] || isNonceSpent[account][trade.nonce]) doubleSettlements++;
-            isSettled[picked[i]] = true;
-            isNonceSpent[account][trade.nonce] = true;
-            settledTrades++;
+            recordSettled(picked[i]);
         }
+    }
+
+    function recordSettled(uint256 picked) private {
+        Trade memory trade = trades[picked];
+        address account = vm.addr(trade.consumerKey);
+        if (isSettled[picked] || isNonceSpent[account][trade.nonce]) doubleSettlements++;
+        isSettled[picked] = true;
+        isNonceSpent[account][trade.nonce] = true;
+        settledTrades++;
     }
 
     function keyOf(uint256 index) private pure returns (uint256) {

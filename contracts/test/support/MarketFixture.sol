@@ -27,6 +27,7 @@ abstract contract MarketFixture is Signing {
     address internal authority = vm.addr(AUTHORITY_KEY);
     address internal consumer = vm.addr(CONSUMER_KEY);
     address internal producer = vm.addr(PRODUCER_KEY);
+    address internal manufacturer = vm.addr(0xfac);
     address internal beneficiary = vm.addr(0xb0);
 
     function setUp() public virtual {
@@ -65,7 +66,13 @@ abstract contract MarketFixture is Signing {
         address[] memory authorities
     ) internal view returns (bytes memory) {
         bytes memory code = vm.getCode("contracts/out/Market.sol/Market.json");
-        return bytes.concat(code, abi.encode(options, members, authorities));
+        return bytes.concat(code, abi.encode(options, members, authorities, manufacturers()));
+    }
+
+    /// @notice Whom the markets of these tests trust from the start.
+    function manufacturers() internal view returns (address[] memory trusted) {
+        trusted = new address[](1);
+        trusted[0] = manufacturer;
     }
 
     function createFactory() internal returns (MarketFactory) {

@@ -44,28 +44,63 @@ contract SettlementModel {
         external
         returns (bool)
     {
+        if (!isLive(trade, consumer) || trade.deliveredWh == 0) return false;
+        bool isPart = trade.deliveredWh < trade.energyWh;
+        if (isPart && block.timestamp < trade.expirySeconds + graceSeconds / 2) return false;
         uint256 paymentWei = paymentOf(trade);
-        if (trade.producer == address(0) || trade.energyWh == 0 || trade.deliveredWh == 0) {
-            return false;
-        }
-        if (trade.amountWei == 0 || trade.amountWei < minimumAmountWei) return false;
-        if (block.timestamp > trade.expirySeconds + graceSeconds) return false;
-        bool isFull = trade.deliveredWh >= trade.energyWh;
-        if (!isFull && block.timestamp < trade.expirySeconds + graceSeconds / 2) return false;
-        if (consumer == address(0) || consumer == trade.producer) return false;
-        if (isNonceUsed(consumer, trade.nonce) || balanceWei[consumer] < paymentWei) return false;
-
-        isUsed[consumer][trade.nonce] = true;
-        if (trade.nonce >= nonceBase[consumer] + 64) nonceBase[consumer] = trade.nonce - 63;
+        if (balanceWei[consumer] < paymentWei) return false;
         uint256 fee = paymentWei < feeWei ? paymentWei : feeWei;
         if (beneficiary == address(0)) fee = 0;
+        pay(trade, consumer, paymentWei, fee);
+        balanceWei[beneficiary] += fee;
+        return true;
+    }
+
+    /// @notice With a sound certificate of the committee and receipt of the meter.
+    function settleWithProof(Trade memory trade, address consumer, address sender)
+        external
+        returns (bool)
+    {
+        if (!isLive(trade, consumer) || trade.deliveredWh == 0) return false;
+        bool isPart = trade.deliveredWh < trade.energyWh;
+        if (isPart && sender != trade.producer) return false;
+        if (isPart && block.timestamp < trade.expirySeconds) return false;
+        uint256 paymentWei = paymentOf(trade);
+        if (balanceWei[consumer] < paymentWei) return false;
+        pay(trade, consumer, paymentWei, 0);
+        return true;
+    }
+
+    /// @notice With a sound certificate of the committee.
+    function decline(Trade memory trade, address consumer, address sender) external returns (bool) {
+        if (!isLive(trade, consumer) || trade.deliveredWh != 0) return false;
+        if (sender != trade.producer) return false;
+        useNonce(consumer, trade.nonce);
+        return true;
+    }
+
+    /// @notice What every path asks of a trade: its terms, its time, and a nonce that is free.
+    function isLive(Trade memory trade, address consumer) private view returns (bool) {
+        if (trade.producer == address(0) || trade.energyWh == 0) return false;
+        if (trade.amountWei == 0 || trade.amountWei < minimumAmountWei) return false;
+        if (block.timestamp > trade.expirySeconds + graceSeconds) return false;
+        if (consumer == address(0) || consumer == trade.producer) return false;
+        return !isNonceUsed(consumer, trade.nonce);
+    }
+
+    function pay(Trade memory trade, address consumer, uint256 paymentWei, uint256 fee) private {
+        useNonce(consumer, trade.nonce);
         balanceWei[consumer] -= paymentWei;
         balanceWei[trade.producer] += paymentWei - fee;
-        balanceWei[beneficiary] += fee;
+        bool isFull = trade.deliveredWh >= trade.energyWh;
         uint256 soldWh = isFull ? trade.energyWh : trade.deliveredWh;
         uint256 leftWh = energyWh[trade.producer];
         energyWh[trade.producer] = soldWh < leftWh ? leftWh - soldWh : 0;
-        return true;
+    }
+
+    function useNonce(address account, uint256 nonce) private {
+        isUsed[account][nonce] = true;
+        if (nonce >= nonceBase[account] + 64) nonceBase[account] = nonce - 63;
     }
 
     function paymentOf(Trade memory trade) public pure returns (uint256) {

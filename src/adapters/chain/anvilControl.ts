@@ -37,6 +37,11 @@ export async function setAutomine(anvil: AnvilTarget, isOn: boolean) {
   await request(anvil, 'evm_setAutomine', isOn)
 }
 
+/** What a unit of gas costs at least in the next block, in wei. */
+export async function setNextBaseFee(anvil: AnvilTarget, wei: bigint) {
+  await request(anvil, 'anvil_setNextBlockBaseFeePerGas', hexOf(wei))
+}
+
 /** Forgets transactions that wait, as a client does that has too many. */
 export async function dropTransactions(anvil: AnvilTarget) {
   await request(anvil, 'anvil_dropAllTransactions')

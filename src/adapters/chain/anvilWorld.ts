@@ -1,5 +1,7 @@
+import { decodeFunctionData } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { getTransactionCount, sendRawTransaction } from 'viem/actions'
+import { getTransactionCount, sendRawTransaction, simulateContract } from 'viem/actions'
+import { marketAbi } from '../../abi/market.ts'
 import {
   type ChainWorld,
   complianceOptions,
@@ -7,13 +9,14 @@ import {
   type Party,
   parties,
 } from '../../ports/chainWorld.ts'
+import type { MarketAction } from '../../ports/marketAction.ts'
 import { bytesToHex, zeroBytes32 } from '../../protocol/bytes.ts'
-import { seconds } from '../../protocol/units.ts'
+import { type Seconds, seconds } from '../../protocol/units.ts'
 import { type AnvilHandle, type AnvilOptions, startAnvil } from './anvil.ts'
 import { dropTransactions, mineAt, reorg, setAutomine, setBalance } from './anvilControl.ts'
 import { deployMarket } from './deployMarket.ts'
 import { encodeAction } from './encodeAction.ts'
-import { encodeOpenEpoch, encodeSetAuthority } from './encodeGovernance.ts'
+import { governanceEncoders } from './encodeGovernance.ts'
 import { createEthereumChain, type EthereumChain } from './ethereumChain.ts'
 import { connectRpc } from './rpcConnection.ts'
 
@@ -56,12 +59,23 @@ export async function openAnvilWorld(options: Partial<AnvilOptions> = {}): Promi
     deployerKey: bytesToHex(parties.alice.privateKey),
     members: members.map(({ address }) => address),
     authorities: [parties.authority.address],
+    manufacturers: [parties.manufacturer.address],
     options: complianceOptions,
     salt: zeroBytes32,
   })
   await setAutomine(anvil, false)
   const senderKey = bytesToHex(parties.sender.privateKey)
   const chain = createEthereumChain({ url, market: facts, senderKey })
+
+  async function tryOut(from: Party, action: MarketAction, timeSeconds: Seconds) {
+    const { data, value } = encodeAction(action)
+    const { functionName, args } = decodeFunctionData({ abi: marketAbi, data })
+    const call = { abi: marketAbi, address: facts.address, functionName, args, value } as const
+    const blockOverrides = { time: BigInt(timeSeconds) }
+    await rpc.call(() =>
+      simulateContract(rpc.client, { ...call, account: from.address, blockOverrides } as never),
+    )
+  }
 
   return {
     chain,
@@ -72,8 +86,8 @@ export async function openAnvilWorld(options: Partial<AnvilOptions> = {}): Promi
     reorg: (depth) => reorg(anvil, depth),
     dropTransactions: () => dropTransactions(anvil),
     impoverish: (address) => setBalance(anvil, address, 0n),
-    encodeSetAuthority,
-    encodeOpenEpoch,
+    ...governanceEncoders,
+    tryOut,
     async close() {
       chain.close()
       rpc.close()

@@ -40,6 +40,8 @@ export type DeployMarketOptions = RpcOptions & {
   members: readonly Address[]
   /** Whose certificates open energy accounts; none by default. */
   authorities?: readonly Address[]
+  /** Whose meters are genuine, until governance says otherwise; none by default. */
+  manufacturers?: readonly Address[]
   options?: Partial<MarketOptions>
   /** Random: two chains with one id must not hold markets of one address. */
   salt: Bytes32
@@ -129,7 +131,7 @@ export async function deployMarket(given: DeployMarketOptions): Promise<MarketFa
     const initCode = encodeDeployData({
       abi: marketAbi,
       bytecode: marketBytecode,
-      args: [options, given.members, given.authorities ?? []],
+      args: [options, given.members, given.authorities ?? [], given.manufacturers ?? []],
     })
     const market = await deployThrough(deployer, factory, given.salt, initCode)
     return { chainId, options, ...market }

@@ -24,6 +24,15 @@ function encodeData(action: MarketAction): Hex {
     }
     case 'withdrawOffer':
       return encodeFunctionData({ abi, functionName: action.kind, args: [action.offerId] })
+    case 'settleWithProof': {
+      const { epoch, item, votes, measuredAtSeconds, ercSignature } = action
+      const args = [epoch, item, votes, measuredAtSeconds, ercSignature] as const
+      return encodeFunctionData({ abi, functionName: action.kind, args })
+    }
+    case 'decline': {
+      const args = [action.epoch, action.item, action.votes] as const
+      return encodeFunctionData({ abi, functionName: action.kind, args })
+    }
     case 'governance': {
       const args = [action.epoch, action.sequence, action.call, action.votes] as const
       return encodeFunctionData({ abi, functionName: action.kind, args })

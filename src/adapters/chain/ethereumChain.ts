@@ -33,9 +33,11 @@ export type EthereumChainOptions = RpcOptions & {
 /** The chain port over JSON-RPC; `close` ends its sockets. */
 export type EthereumChain = Chain & { close(): void }
 
-const settledTopic = toEventSelector(
-  marketAbi.find((entry) => entry.type === 'event' && entry.name === 'Settled') as never,
-)
+const topicOf = (name: string): Hex =>
+  toEventSelector(marketAbi.find((entry) => entry.type === 'event' && entry.name === name) as never)
+
+/** Events of which only the transaction tells all. */
+const settlementTopics = new Set<Hex | undefined>([topicOf('Settled'), topicOf('SettledWithProof')])
 
 type Block = { number: bigint | null; hash: Hex | null; timestamp: bigint }
 
@@ -116,7 +118,7 @@ export function createEthereumChain(options: EthereumChainOptions): EthereumChai
     events: (from, to) =>
       call(async () => {
         const logs = await readLogs(from, to)
-        const settlements = logs.filter(({ topics }) => topics[0] === settledTopic)
+        const settlements = logs.filter(({ topics }) => settlementTopics.has(topics[0]))
         const hashes = settlements.map(({ transactionHash }) => transactionHash!)
         const contexts = await readSettlementContexts(rpc, address, hashes)
         return logs.map((log) => decodeMarketLog(log, contexts))

@@ -59,4 +59,19 @@ test('takes no log without its block, and no settlement without its transaction'
   const types = ['address', 'bytes32', 'uint256', 'bytes32'].map((type) => ({ type }))
   const data = encodeAbiParameters(types, [account.toLowerCase(), hash, 1n, hash])
   expect(() => decodeMarketLog(logOf({ topics: settled, data }), new Map())).toThrow(unreachable)
+  const lowered = account.toLowerCase() as Hex
+  const proven = encodeEventTopics({
+    abi: marketAbi,
+    eventName: 'SettledWithProof',
+    args: { ctpId: hash, consumer: lowered, producer: lowered },
+  }) as [Hex, ...Hex[]]
+  const words = ['uint64', 'uint32', 'uint32', 'uint96'].map((type) => ({ type }))
+  const proof = logOf({ topics: proven, data: encodeAbiParameters(words, [1n, 2, 3, 4n]) })
+  expect(() => decodeMarketLog(proof, new Map())).toThrow(unreachable)
+  const context = { gasUsed: 9n, calldataBytes: 8, items: '0x' as const }
+  expect(decodeMarketLog(proof, new Map([[hash, context]]))).toEqual({
+    ...{ kind: 'SettledWithProof', blockNumber: 9, transactionHash: hash, ctpId: hash },
+    ...{ consumer: lowered, producer: lowered, offerId: 1n, nonce: 2 },
+    ...{ deliveredWh: 3, paymentWei: 4n, gasUsed: 9n },
+  })
 })

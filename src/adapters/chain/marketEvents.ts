@@ -5,7 +5,7 @@ import type { Address, Bytes32, Hex } from '../../protocol/bytes.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { seconds, wei, wh } from '../../protocol/units.ts'
 
-/** What only the transaction of a settlement tells: the event does not repeat it. */
+/** What only the transaction of a settlement tells: its event does not repeat it. */
 export type SettlementContext = { items?: Hex; gasUsed: bigint; calldataBytes: number }
 
 type Place = { blockNumber: number; transactionHash: Bytes32 }
@@ -87,7 +87,7 @@ function energyEvent(place: Place, { eventName: kind, args }: Content): ChainEve
   }
 }
 
-function committeeEvent(place: Place, { eventName: kind, args }: Content): ChainEvent | undefined {
+function governanceEvent(place: Place, { eventName: kind, args }: Content): ChainEvent | undefined {
   switch (kind) {
     case 'EpochEnded': {
       const ends = args.ends.map(({ memberIndex, votesRoot, signature64 }) => ({
@@ -103,20 +103,20 @@ function committeeEvent(place: Place, { eventName: kind, args }: Content): Chain
       const authority = lowerCase(args.authority)
       return { ...place, kind, authority, isTrusted: args.isTrusted }
     }
+    case 'ManufacturerSet': {
+      const manufacturer = lowerCase(args.manufacturer)
+      return { ...place, kind, manufacturer, endsSeconds: seconds(args.endsSeconds) }
+    }
+    case 'MeterRevoked': {
+      const endsSeconds = seconds(args.endsSeconds)
+      return { ...place, kind, meter: lowerCase(args.meter), endsSeconds }
+    }
     default:
       return undefined
   }
 }
 
-function settled(
-  place: Place,
-  args: ContentOf<'Settled'>,
-  contexts: ReadonlyMap<Bytes32, SettlementContext>,
-): ChainEvent {
-  const context = contexts.get(place.transactionHash)
-  if (context === undefined) {
-    throw new SpbError('chain/unreachable', 'A settlement’s transaction is not to be had.')
-  }
+function settled(place: Place, args: ContentOf<'Settled'>, context: SettlementContext): ChainEvent {
   return {
     ...place,
     kind: 'Settled',
@@ -128,6 +128,42 @@ function settled(
     databaseRoot: args.databaseRoot,
     ...context,
   }
+}
+
+function settledWithProof(
+  place: Place,
+  args: ContentOf<'SettledWithProof'>,
+  { gasUsed }: SettlementContext,
+): ChainEvent {
+  return {
+    ...place,
+    kind: 'SettledWithProof',
+    ctpId: args.ctpId,
+    consumer: lowerCase(args.consumer),
+    producer: lowerCase(args.producer),
+    offerId: args.offerId,
+    nonce: args.nonce,
+    deliveredWh: wh(args.deliveredWh),
+    paymentWei: wei(args.paymentWei),
+    gasUsed,
+  }
+}
+
+function tradeEvent(
+  place: Place,
+  { eventName: kind, args }: Content,
+  contexts: ReadonlyMap<Bytes32, SettlementContext>,
+): ChainEvent | undefined {
+  if (kind === 'Declined') {
+    const [consumer, producer] = [lowerCase(args.consumer), lowerCase(args.producer)]
+    return { ...place, kind, ctpId: args.ctpId, consumer, producer, nonce: args.nonce }
+  }
+  if (kind !== 'Settled' && kind !== 'SettledWithProof') return undefined
+  const context = contexts.get(place.transactionHash)
+  if (context === undefined) {
+    throw new SpbError('chain/unreachable', 'A settlement’s transaction is not to be had.')
+  }
+  return kind === 'Settled' ? settled(place, args, context) : settledWithProof(place, args, context)
 }
 
 /**
@@ -142,9 +178,11 @@ export function decodeMarketLog(
 ): ChainEvent {
   const place = placeOf(log)
   const content = decodeContent(log)
-  if (content.eventName === 'Settled') return settled(place, content.args, contexts)
   const event =
-    moneyEvent(place, content) ?? energyEvent(place, content) ?? committeeEvent(place, content)
+    moneyEvent(place, content) ??
+    energyEvent(place, content) ??
+    governanceEvent(place, content) ??
+    tradeEvent(place, content, contexts)
   if (event === undefined) {
     throw new SpbError('chain/no-contract', `This version does not know ${content.eventName}.`)
   }

@@ -13,6 +13,7 @@ import {
   type MarketEvent,
   type MemoryMarketState,
 } from './memoryMarket.ts'
+import { applyDecline, applyProof } from './memoryProof.ts'
 
 type ActionOf<Kind extends MarketAction['kind']> = Extract<MarketAction, { kind: Kind }>
 type State = MemoryMarketState
@@ -162,6 +163,10 @@ export function applyAction(
       return [addEnergy(state, context, action)]
     case 'withdrawOffer':
       return [withdrawOffer(state, context, action.offerId)]
+    case 'settleWithProof':
+      return [applyProof(state, context, action)]
+    case 'decline':
+      return [applyDecline(state, context, action)]
     case 'governance':
       return applyGovernance(state, context, action)
   }

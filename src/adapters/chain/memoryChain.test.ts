@@ -14,7 +14,7 @@ import {
   settleNow,
 } from '../../ports/chainWorld.ts'
 import { seconds, wei } from '../../protocol/units.ts'
-import { encodeOpenEpoch, encodeSetAuthority } from './encodeGovernance.ts'
+import { governanceEncoders } from './encodeGovernance.ts'
 import { createMemoryChain, type MemoryChain } from './memoryChain.ts'
 import { MemoryEthereum } from './memoryEthereum.ts'
 
@@ -26,6 +26,7 @@ function openMemoryWorld(): MemoryWorld {
     options: complianceOptions,
     members: members.map(({ address }) => address),
     authorities: [parties.authority.address],
+    manufacturers: [parties.manufacturer.address],
     timeSeconds: seconds(1_700_000_000),
   })
   return {
@@ -42,8 +43,8 @@ function openMemoryWorld(): MemoryWorld {
     },
     dropTransactions: async () => ethereum.dropTransactions(),
     impoverish: async (address) => ethereum.setBalance(address, 0n),
-    encodeSetAuthority,
-    encodeOpenEpoch,
+    ...governanceEncoders,
+    tryOut: async ({ address }, action, time) => ethereum.tryOut(address, action, time),
   }
 }
 

@@ -14,8 +14,14 @@ import { batchItemBytes } from '../../protocol/settlementBatch.ts'
 import { assert, SpbError } from '../../protocol/spbError.ts'
 import type { Seconds } from '../../protocol/units.ts'
 import { applyAction } from './memoryActions.ts'
-import { requireCommittee } from './memoryGovernance.ts'
-import { copyState, createState, type MarketEvent, type MemoryMarketState } from './memoryMarket.ts'
+import { requireCommittee, requireManufacturer } from './memoryGovernance.ts'
+import {
+  copyState,
+  createState,
+  type MarketEvent,
+  type MemoryMarketState,
+  noEndSeconds,
+} from './memoryMarket.ts'
 import { applySettlement } from './memorySettlement.ts'
 
 /** A transaction: a settlement, or anything else that a market takes. */
@@ -36,6 +42,8 @@ export type MemoryEthereumOptions = {
   options: MarketOptions
   members: readonly Address[]
   authorities?: readonly Address[]
+  /** Trusted without end. */
+  manufacturers?: readonly Address[]
   /** Time of the first block, which holds the deployment. */
   timeSeconds: Seconds
 }
@@ -62,6 +70,7 @@ function costOf(work: Work): { gasUsed: bigint; calldataBytes: number } {
 
 function placeEvent(event: MarketEvent, { hash, work }: Transaction, blockNumber: number) {
   const place = { blockNumber, transactionHash: hash }
+  if (event.kind === 'SettledWithProof') return { ...event, ...place, gasUsed: gas.transaction }
   if (event.kind !== 'Settled') return { ...event, ...place } as ChainEvent
   assert(work.kind === 'settle', 'only settle emits Settled')
   return { ...event, ...place, ...costOf(work), items: work.call.items } as ChainEvent
@@ -82,14 +91,21 @@ export class MemoryEthereum {
   #sent = 0
   #reorgs = 0
 
-  constructor({ market, options, members, authorities = [], timeSeconds }: MemoryEthereumOptions) {
+  constructor(given: MemoryEthereumOptions) {
+    const { market, options, members, timeSeconds, authorities = [], manufacturers = [] } = given
     requireCommittee(members)
+    manufacturers.forEach(requireManufacturer)
     this.facts = { ...market, options, deploymentBlock: 0 }
-    const { events } = this.#addBlock(timeSeconds, [], createState(members, authorities))
+    const state = createState(members, authorities, manufacturers)
+    const { events } = this.#addBlock(timeSeconds, [], state)
     const place = { blockNumber: 0, transactionHash: hashOf('deployment', market.address) }
     events.push({ kind: 'EpochOpened', epoch: 1, members: [...members], ...place })
     for (const authority of authorities) {
       events.push({ kind: 'AuthoritySet', authority, isTrusted: true, ...place })
+    }
+    for (const manufacturer of manufacturers) {
+      const endsSeconds = noEndSeconds
+      events.push({ kind: 'ManufacturerSet', manufacturer, endsSeconds, ...place })
     }
   }
 
@@ -109,6 +125,11 @@ export class MemoryEthereum {
 
   isPending(hash: Bytes32): boolean {
     return this.#pending.some((transaction) => transaction.hash === hash)
+  }
+
+  /** Throws what the market would refuse an action with in a block of that time, had it one now. */
+  tryOut(from: Address, action: MarketAction, timeSeconds: Seconds): void {
+    this.#run(copyState(this.head().state), timeSeconds, from, action)
   }
 
   /** Puts a transaction among those that wait. */

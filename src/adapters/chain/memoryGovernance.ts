@@ -6,7 +6,7 @@ import { type Address, type Hex, zeroAddress } from '../../protocol/bytes.ts'
 import { quorumOf } from '../../protocol/committee.ts'
 import { contractRefusal } from '../../protocol/contractErrors.ts'
 import { digestOf } from '../../protocol/digest.ts'
-import { seconds } from '../../protocol/units.ts'
+import { type Seconds, seconds } from '../../protocol/units.ts'
 import { lowerCase } from './marketEvents.ts'
 import {
   type MarketContext,
@@ -69,10 +69,48 @@ function setAuthority(
   return [{ kind: 'AuthoritySet', authority, isTrusted }]
 }
 
+/** An end must be so far that no live hold can outlast it. */
+function requireFar({ options, timeSeconds }: MarketContext, endsSeconds: Seconds): void {
+  const earliestSeconds = timeSeconds + options.longestLifeSeconds
+  if (endsSeconds >= earliestSeconds) return
+  throw contractRefusal('EndTooNear', { endsSeconds, earliestSeconds })
+}
+
+/** Refuses a manufacturer as the contract does. */
+export function requireManufacturer(manufacturer: Address): void {
+  if (manufacturer === zeroAddress) throw contractRefusal('ZeroManufacturer')
+}
+
+function setManufacturer(
+  state: MemoryMarketState,
+  context: MarketContext,
+  manufacturer: Address,
+  endsSeconds: Seconds,
+): MarketEvent[] {
+  requireFar(context, endsSeconds)
+  requireManufacturer(manufacturer)
+  state.manufacturers.set(manufacturer, endsSeconds)
+  return [{ kind: 'ManufacturerSet', manufacturer, endsSeconds }]
+}
+
+function revokeMeter(
+  state: MemoryMarketState,
+  context: MarketContext,
+  meter: Address,
+  endsSeconds: Seconds,
+): MarketEvent[] {
+  requireFar(context, endsSeconds)
+  if (meter === zeroAddress) throw contractRefusal('ZeroMeter')
+  state.revokedMeters.set(meter, endsSeconds)
+  return [{ kind: 'MeterRevoked', meter, endsSeconds }]
+}
+
+const governedFunctions = ['openEpoch', 'setAuthority', 'setManufacturer', 'revokeMeter']
+
 function decodeCall(call: Hex) {
   try {
     const decoded = decodeFunctionData({ abi: marketAbi, data: call })
-    if (['openEpoch', 'setAuthority'].includes(decoded.functionName)) return decoded
+    if (governedFunctions.includes(decoded.functionName)) return decoded
   } catch {
     // Refused below, as is every other function.
   }
@@ -95,6 +133,12 @@ export function applyGovernance(
   requireQuorum(state.committees.get(epoch)!.members, digest, votes)
   state.governanceSequence = expectedSequence + 1n
   if (functionName === 'setAuthority') return setAuthority(state, lowerCase(args[0]), args[1])
+  if (functionName === 'setManufacturer') {
+    return setManufacturer(state, context, lowerCase(args[0]), seconds(args[1]))
+  }
+  if (functionName === 'revokeMeter') {
+    return revokeMeter(state, context, lowerCase(args[0]), seconds(args[1]))
+  }
   if (functionName !== 'openEpoch') return []
   const ends = args[1].map(({ memberIndex, votesRoot, signature64 }) => ({
     member: memberIndex,

@@ -3,7 +3,7 @@ import type { Address } from '../../protocol/bytes.ts'
 import { zeroAddress } from '../../protocol/bytes.ts'
 import { contractRefusal } from '../../protocol/contractErrors.ts'
 import type { Market } from '../../protocol/digest.ts'
-import { type Seconds, seconds, wei } from '../../protocol/units.ts'
+import { maxUint40, type Seconds, seconds, wei } from '../../protocol/units.ts'
 
 /** An account without its address; records are replaced, never changed. */
 export type AccountRecord = Omit<AccountState, 'account'>
@@ -24,6 +24,9 @@ export type MemoryMarketState = {
   accounts: Map<Address, AccountRecord>
   energyAccounts: Set<Address>
   authorities: Set<Address>
+  /** Ends of standings. */
+  manufacturers: Map<Address, Seconds>
+  revokedMeters: Map<Address, Seconds>
   offers: Map<bigint, MemoryOffer>
   committees: Map<number, MemoryCommittee>
   currentEpoch: number
@@ -46,6 +49,9 @@ type WithoutPlace<Event> = Event extends ChainEvent
 
 /** An event before its transaction is in a block. */
 export type MarketEvent = WithoutPlace<ChainEvent>
+
+/** The end of a standing that the constructor gives: none. */
+export const noEndSeconds = seconds(maxUint40)
 
 /** The state of an account that was never used. */
 export const emptyAccount: AccountRecord = {
@@ -79,6 +85,8 @@ export function copyState(state: MemoryMarketState): MemoryMarketState {
     accounts: new Map(state.accounts),
     energyAccounts: new Set(state.energyAccounts),
     authorities: new Set(state.authorities),
+    manufacturers: new Map(state.manufacturers),
+    revokedMeters: new Map(state.revokedMeters),
     offers: new Map(state.offers),
     committees: new Map(state.committees),
   }
@@ -88,11 +96,14 @@ export function copyState(state: MemoryMarketState): MemoryMarketState {
 export function createState(
   members: readonly Address[],
   authorities: readonly Address[],
+  manufacturers: readonly Address[],
 ): MemoryMarketState {
   return {
     accounts: new Map(),
     energyAccounts: new Set(),
     authorities: new Set(authorities),
+    manufacturers: new Map(manufacturers.map((address) => [address, noEndSeconds])),
+    revokedMeters: new Map(),
     offers: new Map(),
     committees: new Map([[1, { members, endedAtSeconds: seconds(0) }]]),
     currentEpoch: 1,

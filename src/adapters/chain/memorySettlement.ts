@@ -13,7 +13,6 @@ import {
 import { recoverSigner } from '../../protocol/signature.ts'
 import { wei } from '../../protocol/units.ts'
 import {
-  type AccountRecord,
   accountOf,
   changeAccount,
   type MarketContext,
@@ -21,28 +20,8 @@ import {
   type MemoryMarketState,
   requireCurrent,
 } from './memoryMarket.ts'
+import { isNonceUsed, useNonce } from './memoryNonces.ts'
 import { requireQuorum } from './memoryVotes.ts'
-
-const windowSize = limits.nonceWindow
-
-function isNonceUsed({ nonceBase, nonceBitmap }: AccountRecord, nonce: number): boolean {
-  if (nonce < nonceBase) return true
-  const offset = nonce - nonceBase
-  return offset < windowSize && ((nonceBitmap >> BigInt(offset)) & 1n) === 1n
-}
-
-type NonceWindow = Pick<AccountRecord, 'nonceBase' | 'nonceBitmap'>
-
-/** The nonce window once an unused nonce is used; a nonce above it slides it. */
-function useNonce({ nonceBase, nonceBitmap }: AccountRecord, nonce: number): NonceWindow {
-  const offset = nonce - nonceBase
-  if (offset < windowSize) {
-    return { nonceBase, nonceBitmap: nonceBitmap | (1n << BigInt(offset)) }
-  }
-  const newBase = nonce - (windowSize - 1)
-  const kept = nonceBitmap >> BigInt(newBase - nonceBase)
-  return { nonceBase: newBase, nonceBitmap: kept | (1n << BigInt(windowSize - 1)) }
-}
 
 /** True while a delivery may settle: a full one to the end of grace, a partial one late in it. */
 function isInTime({ ctp, deliveredWh }: BatchItem, { options, timeSeconds }: MarketContext) {

@@ -1,10 +1,16 @@
-import type { Address, Hex } from '../../protocol/bytes.ts'
+import type { Address, Bytes32, Hex } from '../../protocol/bytes.ts'
 import { bytesToHex, hexToBytes } from '../../protocol/bytes.ts'
-import { quorumOf } from '../../protocol/committee.ts'
+import { type Committee, quorumOf } from '../../protocol/committee.ts'
 import { contractRefusal } from '../../protocol/contractErrors.ts'
+import { digestOf, type Market } from '../../protocol/digest.ts'
+import { rootOfPath } from '../../protocol/merkle.ts'
 import { recoverSigner } from '../../protocol/signature.ts'
 
 const voteLength = 65
+/** A vote of a hold certificate, the siblings of its path not counted. */
+const holdVoteLength = 67
+const siblingLength = 32
+const largestHeight = 6
 
 /** The contract's check of one vote; `lowest` is the least index that is in order. */
 export function requireVote(
@@ -36,5 +42,42 @@ export function requireQuorum(members: readonly Address[], digest: Uint8Array, v
     const signature = bytesToHex(bytes.subarray(at + 1, at + voteLength))
     requireVote(members, memberIndex, lowest, digest, signature)
     lowest = memberIndex + 1
+  }
+}
+
+/** The contract's check of a hold certificate's packed votes for `ctpId`. */
+export function requireHeld(
+  market: Market,
+  committee: Committee,
+  ctpId: Bytes32,
+  votes: Hex,
+): void {
+  const bytes = hexToBytes(votes)
+  const { epoch, members } = committee
+  let place = 0
+  let lowest = 0
+  for (let missing = quorumOf(committee); missing > 0; missing--) {
+    // Beyond its end, call data reads as zeros.
+    const [memberIndex = 0, index = 0, height = 0] = [0, 65, 66].map((at) => bytes[place + at])
+    const end = place + holdVoteLength + siblingLength * height
+    if (end > bytes.length) {
+      throw contractRefusal('InvalidHoldVotesLength', { length: bytes.length, expectedLength: end })
+    }
+    const siblings = Array.from({ length: height }, (_, level) => {
+      const from = place + holdVoteLength + siblingLength * level
+      return bytesToHex(bytes.subarray(from, from + siblingLength))
+    })
+    const ctpsRoot = height > largestHeight ? undefined : rootOfPath(ctpId, { index, siblings })
+    if (ctpsRoot === undefined) {
+      throw contractRefusal('InvalidVotePath', { memberIndex, index, height })
+    }
+    const digest = digestOf(market, 'HoldVote', { epoch, ctpsRoot })
+    const signature = bytesToHex(bytes.subarray(place + 1, place + 65))
+    requireVote(members, memberIndex, lowest, digest, signature)
+    lowest = memberIndex + 1
+    place = end
+  }
+  if (place !== bytes.length) {
+    throw contractRefusal('InvalidHoldVotesLength', { length: bytes.length, expectedLength: place })
   }
 }

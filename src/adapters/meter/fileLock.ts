@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { SpbError } from '../../protocol/spbError.ts'
 
@@ -5,7 +6,15 @@ import { SpbError } from '../../protocol/spbError.ts'
 const sqliteBusy = 5
 
 /** Held until it is released, or its process ends in whatever way. */
-export type FileLock = { release(): void }
+export type FileLock = {
+  /** False where the file was removed or replaced meanwhile: others may have locked the new one. */
+  isHeld(): boolean
+  release(): void
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+}
 
 /**
  * Locks a file of its own against other holders, of this process and of others. The operating
@@ -19,7 +28,10 @@ export function lockFile(path: string, waitMs: number): FileLock {
     database = new DatabaseSync(path, { timeout: waitMs })
     database.exec('BEGIN EXCLUSIVE')
     const held = database
-    return { release: () => held.close() }
+    // Its number is not given to another file as long as it is open.
+    const inode = inodeOf(path)
+    const isHeld = () => inode !== undefined && inodeOf(path) === inode
+    return { isHeld, release: () => held.close() }
   } catch (cause) {
     database?.close()
     const { errcode = 0 } = cause as { errcode?: number }

@@ -3,5 +3,15 @@ import { describeMeterStorage } from './meterStorage.testCases.ts'
 
 describeMeterStorage('memory', () => {
   const memory: MeterMemory = {}
-  return { create: () => openMeterMemory(memory), reopen: () => openMeterMemory(memory) }
+  const open = () => openMeterMemory(memory)
+  return {
+    create: open,
+    reopen: open,
+    copy() {
+      const { saved } = memory
+      return () => {
+        if (saved !== undefined) memory.saved = saved
+      }
+    },
+  }
 })

@@ -2,12 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,6 +19,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { createMeterFile, openMeterFile, readMeterFile } from './meterFile.ts'
 import { describeMeterStorage, someState } from './meterStorage.testCases.ts'
+import { deriveSealKey, sealSeed } from './seedSeal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'spb-meter-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -32,6 +35,13 @@ const password = 'Grüße'
 const refusal = (code: string) => expect.objectContaining({ code })
 const open = (path: string) => openMeterFile(path, password, noWait)
 
+/** A file's text with the checksum that its content wants. */
+function encodeFile({ sealed, checksum: _, ...open }: ReturnType<typeof JSON.parse>): string {
+  const text = `${JSON.stringify(open)}\n${JSON.stringify(sealed)}`
+  const checksum = bytesToHex(sha256(new TextEncoder().encode(text)))
+  return JSON.stringify({ ...open, sealed, checksum })
+}
+
 function makeFile(): string {
   const path = freshPath()
   const storage = createMeterFile(path, password, noWait)
@@ -42,7 +52,14 @@ function makeFile(): string {
 
 describeMeterStorage('a file', () => {
   const path = freshPath()
-  return { create: () => createMeterFile(path, password, noWait), reopen: () => open(path) }
+  return {
+    create: () => createMeterFile(path, password, noWait),
+    reopen: () => open(path),
+    copy() {
+      const text = readFileSync(path)
+      return () => writeFileSync(path, text)
+    },
+  }
 })
 
 describe('a meter’s file', () => {
@@ -53,14 +70,16 @@ describe('a meter’s file', () => {
     storage.save(someState)
     storage.close()
     expect(statSync(path).mode & 0o777).toBe(0o600)
-    expect(readdirSync(join(path, '..')).sort()).toEqual(['meter.json', 'meter.json.lock'])
+    expect(readdirSync(join(path, '..')).sort()).toEqual([
+      ...['meter.json', 'meter.json.guard', 'meter.json.lock'],
+    ])
   })
 
   it('shows all but the seed without the password', () => {
     const path = makeFile()
     const { seed, ...shown } = someState
     expect(readMeterFile(path)).toEqual(shown)
-    expect(readFileSync(path, 'utf8')).not.toContain(bytesToHex(seed).slice(2))
+    expect(readFileSync(path, 'utf8')).not.toContain(bytesToHex(seed!).slice(2))
   })
 
   it('is sealed anew at each save', () => {
@@ -91,11 +110,9 @@ describe('a meter’s file', () => {
 
   it('does not open where somebody rewrote what is open, checksum and all', () => {
     const path = makeFile()
-    const { version, meter, sealed } = JSON.parse(readFileSync(path, 'utf8'))
-    meter.trees[0].nextLeaf = 4
-    const text = `${JSON.stringify({ version, meter })}\n${JSON.stringify(sealed)}`
-    const checksum = bytesToHex(sha256(new TextEncoder().encode(text)))
-    writeFileSync(path, JSON.stringify({ version, meter, sealed, checksum }))
+    const file = JSON.parse(readFileSync(path, 'utf8'))
+    file.meter.trees[0].nextLeaf = 4
+    writeFileSync(path, encodeFile(file))
     expect(readMeterFile(path).trees[0]?.nextLeaf).toBe(4)
     expect(() => open(path)).toThrow(refusal('account/wrong-password'))
   })
@@ -117,7 +134,7 @@ describe('a meter’s file', () => {
 
   it('of a newer version is left alone', () => {
     const path = makeFile()
-    writeFileSync(path, '{"version":2,"whatever":true}')
+    writeFileSync(path, '{"version":3,"whatever":true}')
     expect(() => open(path)).toThrow(refusal('store/newer-version'))
   })
 
@@ -158,6 +175,28 @@ describe('a meter’s file', () => {
   })
 })
 
+describe('a file of version 1', () => {
+  it('opens as one that may be a copy: nothing guarded it', () => {
+    const path = makeFile()
+    const { sealed, meter } = JSON.parse(readFileSync(path, 'utf8'))
+    for (const field of ['register', 'incidents', 'floorSeconds']) delete meter[field]
+    const [binding] = meter.trees[0].bindings
+    for (const field of ['signedWh', 'acknowledgedWh']) delete binding[field]
+    const openText = JSON.stringify({ version: 1, meter })
+    const key = deriveSealKey(password, sealed)
+    const resealed = sealSeed(someState.seed, openText, key)
+    writeFileSync(path, encodeFile({ version: 1, meter, sealed: resealed }))
+    rmSync(`${path}.guard`)
+    const storage = open(path)
+    const { deliveredWh } = someState.trees[0]!.bindings[0]!
+    expect(storage.load()).toMatchObject({ isRestored: true, seed: someState.seed })
+    expect(storage.load()?.trees[0]?.bindings[0]).toMatchObject({
+      ...{ deliveredWh, signedWh: deliveredWh, acknowledgedWh: deliveredWh },
+    })
+    storage.close()
+  })
+})
+
 describe('a damaged file', () => {
   let path: string
   let whole: string
@@ -190,19 +229,58 @@ describe('a damaged file', () => {
     const change = (edit: (file: ReturnType<typeof JSON.parse>) => void) => {
       const file = JSON.parse(whole)
       edit(file)
-      const { version, meter, sealed } = file
-      const text = `${JSON.stringify({ version, meter })}\n${JSON.stringify(sealed)}`
-      const checksum = bytesToHex(sha256(new TextEncoder().encode(text)))
-      refuse(JSON.stringify({ version, meter, sealed, checksum }))
+      refuse(encodeFile(file))
     }
     change(({ meter }) => delete meter.nextTree)
     change(({ meter }) => Object.assign(meter, { name: 7 }))
     change(({ meter }) => Object.assign(meter.trees[0].bindings[0], { isReleased: 'no' }))
     change(({ meter }) => Object.assign(meter.trees[0].bindings[0], { leaf: 3 }))
+    change(({ meter }) => Object.assign(meter, { isRestored: false }))
+    change(({ meter }) => Object.assign(meter.register, { serial: 7 }))
+    change(({ meter }) => Object.assign(meter.register, { isLost: 'yes' }))
+    change(({ meter }) => Object.assign(meter.register.late, { count: -1 }))
+    change(({ meter }) => Object.assign(meter.incidents.counts, { luck: 1 }))
+    change(({ meter }) => Object.assign(meter.incidents.recent[0], { kind: 'energy' }))
+    change((file) => Object.assign(file, { generation: -1 }))
+    change(({ sealed }) => Object.assign(sealed, { box: '0x00' }))
     change(({ sealed }) => Object.assign(sealed, { kdf: 'md5' }))
     change(({ sealed }) => Object.assign(sealed, { n: 2 ** 30 }))
     change(({ sealed }) => Object.assign(sealed, { n: 1000 }))
     change(({ sealed }) => Object.assign(sealed, { r: 1 }))
+  })
+})
+
+describe('a meter’s lock', () => {
+  it('is the same by whatever link the file is reached', () => {
+    const path = makeFile()
+    const alias = `${path}.alias.json`
+    symlinkSync(path, alias)
+    symlinkSync(`${path}.guard`, `${alias}.guard`)
+    const storage = open(alias)
+    expect(() => open(path)).toThrow(refusal('meter/locked'))
+    storage.save({ ...someState, name: 'b' })
+    storage.close()
+    expect(lstatSync(alias).isSymbolicLink()).toBe(true)
+    const next = open(path)
+    expect(next.load()).toEqual({ ...someState, name: 'b' })
+    next.close()
+  })
+
+  it('that is removed stops its holder, not the next one', () => {
+    const path = makeFile()
+    const first = open(path)
+    rmSync(`${path}.lock`)
+    const save = () => first.save({ ...someState, name: 'b' })
+    expect(save).toThrow(refusal('store/failed'))
+    const second = open(path)
+    expect(save).toThrow('lock file was removed')
+    second.save({ ...someState, name: 'c' })
+    first.close()
+    expect(() => open(path)).toThrow(refusal('meter/locked'))
+    second.close()
+    const third = open(path)
+    expect(third.load()).toEqual({ ...someState, name: 'c' })
+    third.close()
   })
 })
 

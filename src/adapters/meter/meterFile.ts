@@ -1,11 +1,13 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { sha256 } from '@noble/hashes/sha2.js'
+import type { MeterGuard } from '../../ports/meterGuard.ts'
 import type { MeterState, MeterStorage, OpenMeterState } from '../../ports/meterStorage.ts'
 import { bytesToHex, type Hex } from '../../protocol/bytes.ts'
-import { decodeObject } from '../../protocol/decodeMessage.ts'
+import { decodeNumber, decodeObject } from '../../protocol/decodeMessage.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { type FileLock, lockFile } from './fileLock.ts'
+import { openMeterFileGuard } from './meterFileGuard.ts'
 import { decodeMeterState, encodeMeterState } from './meterStateCodec.ts'
 import { replaceFile } from './replaceFile.ts'
 import {
@@ -17,10 +19,16 @@ import {
   sealSeed,
 } from './seedSeal.ts'
 
-const fileVersion = 1
+const fileVersion = 2
 
 /** What is in a meter's file: only the seed is secret, and the seal covers all of it. */
-type MeterDocument = { openText: string; state: OpenMeterState; sealed: SealedSeed }
+type MeterDocument = {
+  openText: string
+  /** How often the state was saved; 0 in files of version 1, which did not count. */
+  generation: number
+  state: OpenMeterState
+  sealed: SealedSeed
+}
 
 /** How long a second holder waits for the first, where nothing else is said. */
 const defaultLockWaitMs = 2000
@@ -41,11 +49,22 @@ function decodeDocument(text: string): MeterDocument {
     if (typeof version === 'number' && version > fileVersion) {
       throw new SpbError('store/newer-version', 'The meter’s file is of a newer version.')
     }
-    const fields = ['version', 'meter', 'sealed', 'checksum']
-    const { meter, sealed, checksum } = decodeObject(json, fields, 'file')
-    const openText = JSON.stringify({ version, meter })
+    const fields = [
+      'version',
+      'meter',
+      'sealed',
+      'checksum',
+      ...(version === 1 ? [] : ['generation']),
+    ]
+    const { generation, meter, sealed, checksum } = decodeObject(json, fields, 'file')
+    const openText = JSON.stringify({ version, generation, meter })
     if (checksum !== checksumOf(openText, sealed)) throw new Error('The checksum does not match.')
-    return { openText, state: decodeMeterState(meter), sealed: decodeSealedSeed(sealed) }
+    return {
+      openText,
+      generation: decodeNumber(generation ?? 0, Number.MAX_SAFE_INTEGER, 'generation'),
+      state: decodeMeterState(meter),
+      sealed: decodeSealedSeed(sealed),
+    }
   } catch (cause) {
     if (cause instanceof SpbError && cause.code === 'store/newer-version') throw cause
     throw new SpbError('meter/damaged', undefined, { cause })
@@ -63,28 +82,47 @@ function readDocument(path: string): MeterDocument {
   return decodeDocument(text)
 }
 
-function encodeDocument({ seed, ...open }: MeterState, key: SealKey): string {
-  const meter = encodeMeterState(open)
-  const openText = JSON.stringify({ version: fileVersion, meter })
+function encodeDocument({ seed, ...open }: MeterState, generation: number, key: SealKey): string {
+  const text = { version: fileVersion, generation, meter: encodeMeterState(open) }
+  const openText = JSON.stringify(text)
   const sealed = sealSeed(seed, openText, key)
   const checksum = checksumOf(openText, sealed)
-  return `${JSON.stringify({ version: fileVersion, meter, sealed, checksum })}\n`
+  return `${JSON.stringify({ ...text, sealed, checksum })}\n`
 }
 
-function createStorage(
-  path: string,
-  key: SealKey,
-  lock: FileLock,
-  loaded?: MeterState,
-): MeterStorage {
-  let state = loaded
+type OpenFile = { path: string; key: SealKey; lock: FileLock; guard: MeterGuard }
+type Loaded = { state: MeterState; generation: number }
+
+function createStorage({ path, key, lock, guard }: OpenFile, loaded?: Loaded): MeterStorage {
+  let state = loaded?.state
+  // Above both, so that what a restored state lost is never taken for the last one again.
+  let generation = Math.max(loaded?.generation ?? 0, guard.lastGeneration())
+  let isConfirmed = true
   let isClosed = false
+
+  function put(next: MeterState): void {
+    // What is in place unconfirmed holds nothing that left the meter; but it has its number.
+    if (!isConfirmed) guard.confirm(generation)
+    isConfirmed = true
+    const number = generation + 1
+    replaceFile(path, encodeDocument(next, number, key), () => guard.announce(number))
+    generation = number
+    isConfirmed = false
+    guard.confirm(generation)
+    isConfirmed = true
+  }
+
   return {
     load: () => state,
     save(next) {
       if (isClosed) throw new SpbError('store/failed', 'The meter’s storage is closed.')
+      if (!lock.isHeld()) {
+        throw new SpbError('store/failed', 'The meter’s lock file was removed.', {
+          hint: 'Another program may have opened the meter since: end one, and start anew.',
+        })
+      }
       try {
-        replaceFile(path, encodeDocument(next, key))
+        put(next)
       } catch (cause) {
         throw new SpbError('store/failed', 'The meter’s file cannot be written.', { cause })
       }
@@ -94,6 +132,22 @@ function createStorage(
       if (!isClosed) lock.release()
       isClosed = true
     },
+  }
+}
+
+/** A restored state keeps its mark when it is saved, until the meter has given up what it must. */
+function judgeLoaded(loaded: Loaded, guard: MeterGuard): Loaded {
+  const { state, generation } = loaded
+  if (!guard.isLast(generation)) return { state: { ...state, isRestored: true }, generation }
+  guard.confirm(generation)
+  return loaded
+}
+
+function tryGuard<Value>(work: () => Value): Value {
+  try {
+    return work()
+  } catch (cause) {
+    throw new SpbError('store/failed', 'The meter’s guard cannot be used.', { cause })
   }
 }
 
@@ -112,8 +166,13 @@ function withLock(
   }
 }
 
-/** How long to wait for another holder of the file; 2 s where left out. */
-export type MeterFileOptions = { lockWaitMs?: number }
+/** How a meter's file is held, and what tells that it was put back from a copy. */
+export type MeterFileOptions = {
+  /** How long to wait for another holder of the file; 2 s where left out. */
+  lockWaitMs?: number
+  /** A secure element's counter, say; a second file, NAME.guard, where left out. */
+  guard?: MeterGuard
+}
 
 /**
  * Makes place for a new meter in a file, which its first save writes.
@@ -132,13 +191,16 @@ export function createMeterFile(
   }
   return withLock(path, options.lockWaitMs, (lock) => {
     if (existsSync(path)) throw new SpbError('meter/exists')
-    return createStorage(path, deriveSealKey(password), lock)
+    const key = deriveSealKey(password)
+    const guard = options.guard ?? tryGuard(() => openMeterFileGuard(path, key))
+    return createStorage({ path, key, lock, guard })
   })
 }
 
 /**
  * Opens a meter's file and holds it until it is closed or the process ends. A file that does not
- * open is left as it is. Takes about 0.1 s for the password.
+ * open is left as it is. One that was put back from a copy opens with `isRestored` in its state, as
+ * does one of version 1, which had no guard. Takes about 0.1 s for the password.
  *
  * Throws `meter/unknown`, `meter/damaged`, `meter/locked`, `account/wrong-password`,
  * `store/newer-version`, `store/failed`.
@@ -149,10 +211,20 @@ export function openMeterFile(
   options: MeterFileOptions = {},
 ): MeterStorage {
   if (!existsSync(path)) throw new SpbError('meter/unknown')
+  // By whatever links it is reached: one file has one lock, one guard and one successor.
+  return openRealFile(realpathSync(path), password, options)
+}
+
+function openRealFile(path: string, password: string, options: MeterFileOptions): MeterStorage {
   return withLock(path, options.lockWaitMs, (lock) => {
-    const { openText, state, sealed } = readDocument(path)
+    const { openText, generation, state: open, sealed } = readDocument(path)
     const key = deriveSealKey(password, sealed)
-    return createStorage(path, key, lock, { ...state, seed: openSeal(sealed, openText, key) })
+    const seed = openSeal(sealed, openText, key)
+    const state = seed === undefined ? open : { ...open, seed }
+    return tryGuard(() => {
+      const guard = options.guard ?? openMeterFileGuard(path, key)
+      return createStorage({ path, key, lock, guard }, judgeLoaded({ state, generation }, guard))
+    })
   })
 }
 

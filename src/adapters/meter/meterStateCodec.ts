@@ -13,19 +13,24 @@ import { limits } from '../../protocol/limits.ts'
 import { decodeSignedCoe, encodeSignedCoe } from '../../protocol/meterEvidence.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { maxUint32, maxUint40, seconds, wh } from '../../protocol/units.ts'
+import { decodeIncidents, decodeRegister } from './registerCodec.ts'
 
 const bindingFields = [
   ...['leaf', 'order', 'ctpId', 'ctp', 'consumer'],
   ...['deliveredWh', 'measuredAtSeconds', 'isReleased'],
 ]
+/** Files of version 1 lack them: energy was signed as soon as it was measured. */
+const receiptFields = ['signedWh', 'acknowledgedWh']
 const treeFields = ['number', 'height', 'market', 'coe', 'nextLeaf', 'bindings']
 const stateFields = [
   ...['name', 'certificate', 'manufacturerSignature', 'treeHeight'],
   ...['nextTree', 'nextOrder', 'trees'],
 ]
+const optionalFields = ['register', 'incidents', 'floorSeconds', 'isRestored']
 
 function decodeBinding(value: unknown, nextLeaf: number): MeterBinding {
-  const object = decodeObject(value, bindingFields, 'binding')
+  const object = decodeObject(value, bindingFields, 'binding', receiptFields)
+  const { signedWh = object.deliveredWh, acknowledgedWh = object.deliveredWh } = object
   if (typeof object.isReleased !== 'boolean') throw new SpbError('input/shape')
   return {
     leaf: decodeNumber(object.leaf, nextLeaf - 1, 'leaf'),
@@ -35,6 +40,8 @@ function decodeBinding(value: unknown, nextLeaf: number): MeterBinding {
     consumer: decodeAddress(object.consumer, 'consumer'),
     deliveredWh: wh(decodeNumber(object.deliveredWh, maxUint32, 'deliveredWh')),
     measuredAtSeconds: seconds(decodeNumber(object.measuredAtSeconds, maxUint40, 'time')),
+    signedWh: wh(decodeNumber(signedWh, maxUint32, 'signedWh')),
+    acknowledgedWh: wh(decodeNumber(acknowledgedWh, maxUint32, 'acknowledgedWh')),
     isReleased: object.isReleased,
   }
 }
@@ -67,9 +74,22 @@ function encodeTree(tree: MeterTree): Record<string, unknown> {
   }
 }
 
+function decodeMeasured(object: Record<string, unknown>): Partial<OpenMeterState> {
+  const { register, incidents, floorSeconds, isRestored } = object
+  if (isRestored !== undefined && isRestored !== true) throw new SpbError('input/shape')
+  return {
+    ...(register === undefined ? {} : { register: decodeRegister(register) }),
+    ...(incidents === undefined ? {} : { incidents: decodeIncidents(incidents) }),
+    ...(floorSeconds === undefined
+      ? {}
+      : { floorSeconds: seconds(decodeNumber(floorSeconds, maxUint40, 'floorSeconds')) }),
+    ...(isRestored === undefined ? {} : { isRestored }),
+  }
+}
+
 /** Parses what `encodeMeterState` made. Throws `input/*`. */
 export function decodeMeterState(value: unknown): OpenMeterState {
-  const object = decodeObject(value, stateFields, 'meter')
+  const object = decodeObject(value, stateFields, 'meter', optionalFields)
   if (typeof object.name !== 'string') throw new SpbError('input/shape', 'name is not text.')
   return {
     name: object.name,
@@ -79,18 +99,15 @@ export function decodeMeterState(value: unknown): OpenMeterState {
     nextTree: decodeNumber(object.nextTree, maxUint32, 'nextTree'),
     nextOrder: decodeNumber(object.nextOrder, Number.MAX_SAFE_INTEGER, 'nextOrder'),
     trees: decodeList(object.trees, maxUint32, 'trees', decodeTree),
+    ...decodeMeasured(object),
   }
 }
 
 /** The JSON form of what a meter keeps, its secret apart. */
 export function encodeMeterState(state: OpenMeterState): Record<string, unknown> {
   return {
-    name: state.name,
+    ...state,
     certificate: encodeMessage('MeterCertificate', state.certificate),
-    manufacturerSignature: state.manufacturerSignature,
-    treeHeight: state.treeHeight,
-    nextTree: state.nextTree,
-    nextOrder: state.nextOrder,
     trees: state.trees.map(encodeTree),
   }
 }

@@ -1,23 +1,17 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { syncFolder } from './syncFolder.ts'
 
-function syncFolder(path: string): void {
-  // Windows cannot open folders, and needs no sync of them.
-  if (process.platform === 'win32') return
-  const folder = openSync(path, 'r')
-  try {
-    fsyncSync(folder)
-  } finally {
-    closeSync(folder)
-  }
-}
+/** Where a file's next text lies before it is put in place. */
+export const freshPathOf = (path: string): string => `${path}.new`
 
 /**
  * Replaces a file's text at once: after a crash either the old or the new one is there, and once
- * this has returned the new one. Readable by its owner only. Throws the system's own errors.
+ * this has returned the new one. Readable by its owner only. `beforeRename` is called when the new
+ * text lies durably at `freshPathOf(path)`. Throws the system's own errors.
  */
-export function replaceFile(path: string, text: string): void {
-  const fresh = `${path}.new`
+export function replaceFile(path: string, text: string, beforeRename = () => {}): void {
+  const fresh = freshPathOf(path)
   const file = openSync(fresh, 'w', 0o600)
   try {
     const bytes = Buffer.from(text)
@@ -27,6 +21,7 @@ export function replaceFile(path: string, text: string): void {
   } finally {
     closeSync(file)
   }
+  beforeRename()
   renameSync(fresh, path)
   syncFolder(dirname(path))
 }

@@ -1,13 +1,16 @@
 import { randomBytes, scryptSync } from 'node:crypto'
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
-import { bytesToHex, type Hex, hexToBytes } from '../../protocol/bytes.ts'
+import { bytesToHex, type Hex, hexToBytes, isHex } from '../../protocol/bytes.ts'
 import { decodeHex, decodeNumber, decodeObject } from '../../protocol/decodeMessage.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 
 /** How a password becomes a key: scrypt (RFC 7914), about 0.1 s and 32 MiB at `n` = 2^15. */
 export type SealCost = { kdf: 'scrypt'; n: number; r: number; p: number; salt: Hex }
 
-/** A seed sealed with XChaCha20-Poly1305 together with the open text that goes with it. */
+/**
+ * A seed, or nothing where a secure element holds the keys, sealed with XChaCha20-Poly1305 together
+ * with the open text that goes with it.
+ */
 export type SealedSeed = SealCost & { cipher: 'xchacha20-poly1305'; nonce: Hex; box: Hex }
 
 /** A password's key, derived once, with what it was derived from. */
@@ -15,7 +18,8 @@ export type SealKey = { cost: SealCost; key: Uint8Array }
 
 const saltBytes = 16
 const nonceBytes = 24
-const boxBytes = 32 + 16
+const seedBytes = 32
+const tagBytes = 16
 /** A damaged file shall not make anybody wait or take up the memory. */
 const highestN = 2 ** 18
 
@@ -32,10 +36,16 @@ export function deriveSealKey(password: string, given?: SealCost): SealKey {
   return { cost: { kdf, n, r, p, salt }, key }
 }
 
-/** Seals a seed of 32 bytes; whoever changes the open text afterwards breaks the seal. */
-export function sealSeed(seed: Uint8Array, openText: string, { cost, key }: SealKey): SealedSeed {
+/** Seals a seed of 32 bytes or none; whoever changes the open text afterwards breaks the seal. */
+export function sealSeed(
+  seed: Uint8Array | undefined,
+  openText: string,
+  { cost, key }: SealKey,
+): SealedSeed {
   const nonce = randomBytes(nonceBytes)
-  const box = xchacha20poly1305(key, nonce, new TextEncoder().encode(openText)).encrypt(seed)
+  const box = xchacha20poly1305(key, nonce, new TextEncoder().encode(openText)).encrypt(
+    seed ?? new Uint8Array(),
+  )
   return {
     ...cost,
     cipher: 'xchacha20-poly1305',
@@ -44,13 +54,20 @@ export function sealSeed(seed: Uint8Array, openText: string, { cost, key }: Seal
   }
 }
 
-/** Opens a seal. Throws `account/wrong-password` for another key, and for a changed open text. */
-export function openSeal(sealed: SealedSeed, openText: string, { key }: SealKey): Uint8Array {
+/**
+ * Opens a seal; undefined where it holds no seed. Throws `account/wrong-password` for another key,
+ * and for a changed open text.
+ */
+export function openSeal(
+  sealed: SealedSeed,
+  openText: string,
+  { key }: SealKey,
+): Uint8Array | undefined {
   const additional = new TextEncoder().encode(openText)
   try {
-    return xchacha20poly1305(key, hexToBytes(sealed.nonce), additional).decrypt(
-      hexToBytes(sealed.box),
-    )
+    const cipher = xchacha20poly1305(key, hexToBytes(sealed.nonce), additional)
+    const seed = cipher.decrypt(hexToBytes(sealed.box))
+    return seed.length === 0 ? undefined : seed
   } catch {
     throw new SpbError('account/wrong-password', 'The password does not open the meter.')
   }
@@ -66,10 +83,11 @@ export function decodeSealedSeed(value: unknown): SealedSeed {
   if (!isKnown || n < 2 || (n & (n - 1)) !== 0 || object.r !== 8 || object.p !== 1) {
     throw new SpbError('input/shape', 'The seal is not of a known kind.')
   }
+  const isEmpty = isHex(object.box, tagBytes)
   return {
     ...{ kdf: 'scrypt', n, r: 8, p: 1, cipher: 'xchacha20-poly1305' },
     salt: decodeHex(object.salt, saltBytes, 'salt'),
     nonce: decodeHex(object.nonce, nonceBytes, 'nonce'),
-    box: decodeHex(object.box, boxBytes, 'box'),
+    box: decodeHex(object.box, isEmpty ? tagBytes : seedBytes + tagBytes, 'box'),
   }
 }

@@ -1,13 +1,53 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
 import { actionOf, addExamples } from '../commandAction.ts'
+import { applyProposal, showCommittee, signProposal } from '../committee/committeeActions.ts'
 import {
-  applyProposal,
   proposeAuthority,
-  showCommittee,
-  signProposal,
-} from '../committee/committeeActions.ts'
+  proposeManufacturer,
+  proposeMeterRevocation,
+} from '../committee/proposeActions.ts'
 import { addPasswordOption } from '../password.ts'
+
+const outFlag = '--out <file>'
+const outSays = 'where to write the proposal'
+const endsFlag = '--ends <when>'
+
+/** `spb committee propose`: one further word for each thing that governance decides. */
+function definePropose(command: Command, cli: Cli): void {
+  addExamples(
+    command
+      .command('authority <account>')
+      .description('Proposes to trust an authority, whose certificates admit producers.')
+      .requiredOption(outFlag, outSays)
+      .option('--revoke', 'no longer trust it')
+      .action(actionOf(cli, proposeAuthority)),
+    'spb committee propose authority 0x52908400098527886e0f7030069857d2e4169ee7 --out trust.json',
+  )
+  addExamples(
+    command
+      .command('manufacturer <address>')
+      .description('Proposes to trust a manufacturer’s meters, or ends that trust.')
+      .requiredOption(outFlag, outSays)
+      .option(endsFlag, 'end of its standing: a date, or a span from now (default: never)')
+      .action(actionOf(cli, proposeManufacturer)),
+    'spb committee propose manufacturer 0x52908400098527886e0f7030069857d2e4169ee7 --out a.json',
+    'spb committee propose manufacturer 0x52908400098527886e0f7030069857d2e4169ee7 ' +
+      '--ends 2035-12-31 --out end.json',
+  )
+  addExamples(
+    command
+      .command('revoke-meter <meter>')
+      .description('Proposes to trust a meter no longer, for example a stolen one.')
+      .requiredOption(outFlag, outSays)
+      .option(
+        endsFlag,
+        'from when: a date, a span from now, “never” to take it back (default: the soonest)',
+      )
+      .action(actionOf(cli, proposeMeterRevocation)),
+    'spb committee propose revoke-meter 0x52908400098527886e0f7030069857d2e4169ee7 --out r.json',
+  )
+}
 
 /** `spb committee`: the members, and what a quorum of them decides. */
 export function defineCommittee(command: Command, cli: Cli): void {
@@ -18,14 +58,9 @@ export function defineCommittee(command: Command, cli: Cli): void {
       .action(actionOf(cli, showCommittee)),
     'spb committee show',
   )
-  addExamples(
-    command
-      .command('propose <authority>')
-      .description('Writes a proposal to trust an authority, whose certificates admit producers.')
-      .requiredOption('--out <file>', 'where to write it')
-      .option('--revoke', 'no longer trust it')
-      .action(actionOf(cli, proposeAuthority)),
-    'spb committee propose 0x52908400098527886e0f7030069857d2e4169ee7 --out trust.json',
+  definePropose(
+    command.command('propose').description('Writes a proposal, which a quorum of members signs.'),
+    cli,
   )
   addExamples(
     command

@@ -13,7 +13,9 @@ import { openFileJournal } from '../fileJournal.ts'
 import { formatFacts } from '../formatTable.ts'
 import { formatTime } from '../formatTime.ts'
 import { formatAmount, formatEnergy, formatExactAmount } from '../formatUnits.ts'
-import { chooseMeterName, openMeter } from '../meterFolder.ts'
+import { openHouseholdMeter } from '../meter/householdMeter.ts'
+import type { MeterBrief } from '../meter/meterCalls.ts'
+import { chooseMeterName } from '../meterFolder.ts'
 import { type NodeAccess, openNode, readChainTime, requireMarket } from '../nodeAccess.ts'
 import { parseOfferId } from '../parseKeys.ts'
 import { addPasswordOption, type PasswordOptions } from '../password.ts'
@@ -44,10 +46,11 @@ async function readOrder(
   return { ...order, expirySeconds: seconds((await readChainTime(call, access)) + span) }
 }
 
-type Outcome = { view: CtpView; isRepeat: boolean; keysLeft: number; meterName: string }
+type Outcome = { view: CtpView; isRepeat: boolean; brief: MeterBrief; meterName: string }
 
 function describeOutcome(cli: Cli, outcome: Outcome): CommandResult {
-  const { view, isRepeat, keysLeft, meterName } = outcome
+  const { view, isRepeat, brief, meterName } = outcome
+  const { keysLeft, isMeasuring } = brief
   const { ctp, number, state, freeAtSeconds } = view
   const nowMs = cli.nowMs()
   const isHeld = state !== 'proposed'
@@ -68,7 +71,9 @@ function describeOutcome(cli: Cli, outcome: Outcome): CommandResult {
         ...(keysLeft < fewKeys
           ? [palette.yellow(`The meter has ${keysLeft} keys left: spb meter renew ${meterName}`)]
           : []),
-        `When energy came: spb erc ${number} ${ctp.energyWh}`,
+        isMeasuring
+          ? `Meter ${meterName} receipts what it measures: spb meter run ${meterName}`
+          : `When energy came: spb erc ${number} ${ctp.energyWh}`,
       ].join('\n'),
   }
 }
@@ -104,15 +109,15 @@ async function commit(call: Call<CtpOptions>, ...words: readonly string[]): Prom
   const market = await requireMarket(access)
   const lock = lockAccount(folder, name)
   try {
-    const meter = openMeter(folder, meterName)
+    const meter = await openHouseholdMeter(folder, meterName)
     try {
       const journal = openFileJournal(join(folder.accounts, `${name}.journal.json`))
       const household = { client: node, privateKey, meter, journal, market }
       const { view, isRepeat } = await placeCtp(household, order).catch((error) => {
         throw explainRefusal(error, order)
       })
-      const keysLeft = meter.keysLeft(order.expirySeconds)
-      return describeOutcome(cli, { view, isRepeat, keysLeft, meterName })
+      const brief = await meter.describe(order.expirySeconds)
+      return describeOutcome(cli, { view, isRepeat, brief, meterName })
     } finally {
       meter.close()
     }

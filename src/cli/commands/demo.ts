@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { Argument, type Command, InvalidArgumentError } from 'commander'
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { ProfileSet } from '../../meter/profiles/profileSet.ts'
 import { readProfiles } from '../../meter/profiles/readProfiles.ts'
 import { SpbError } from '../../protocol/spbError.ts'
@@ -8,6 +8,7 @@ import type { Cli } from '../cli.ts'
 import { addExamples, type GlobalOptions } from '../commandAction.ts'
 import { type CommandResult, writeResult } from '../commandResult.ts'
 import { startProgress } from '../demo/demoProgress.ts'
+import type { Metering } from '../demo/meterDevice.ts'
 import { formatNeighbourhood } from '../demo/neighbourhoodText.ts'
 import { playReliable, playUnreliable } from '../demo/playScenes.ts'
 import { runNeighbourhood } from '../demo/runNeighbourhood.ts'
@@ -22,6 +23,7 @@ type TypedOptions = GlobalOptions & {
   households?: number
   days?: number | 'all'
   unreliable?: number
+  metering?: Metering
   seed: number
 }
 
@@ -29,6 +31,7 @@ type TypedOptions = GlobalOptions & {
 type DemoResult = CommandResult & { isSound: boolean }
 
 const defaultUnreliable = 0.1
+const meterings = ['csv', 'mixed'] as const satisfies readonly Metering[]
 const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 function wholeNumber(least: number, most: number) {
@@ -81,8 +84,10 @@ async function runOne(
   const profiles = openProfiles(cli, typed)
   const progress = startProgress(cli.stderr, profiles.steps)
   try {
+    const { metering } = typed
+    const unreliable = typed.unreliable ?? (metering === undefined ? defaultUnreliable : 0)
     const report = await runNeighbourhood({
-      ...{ profiles, seed, signal, unreliable: typed.unreliable ?? defaultUnreliable },
+      ...{ profiles, seed, signal, unreliable, metering },
       source: typed.profiles ?? 'simulated',
       onStep: (step) => progress.update(step),
     })
@@ -94,9 +99,14 @@ async function runOne(
 }
 
 function checkOptions(name: DemoName | undefined, typed: TypedOptions): void {
+  const { profiles, households, days, unreliable, metering } = typed
+  if (metering !== undefined && (unreliable ?? 0) > 0) {
+    throw new SpbError('input/option', 'A meter cannot see who did not deliver.', {
+      hint: 'The grid makes up for it: leave --unreliable out, or --metering.',
+    })
+  }
   if (name === undefined || name === 'neighbourhood') return
-  const { profiles, households, days, unreliable } = typed
-  const given = Object.entries({ profiles, households, days, unreliable })
+  const given = Object.entries({ profiles, households, days, unreliable, metering })
   const surplus = given.find(([, value]) => value !== undefined)
   if (surplus === undefined) return
   throw new SpbError('input/option', `--${surplus[0]} is for the neighbourhood.`, {
@@ -171,6 +181,12 @@ export function defineDemo(command: Command, cli: Cli): void {
     )
     .option('--days <number>', 'how many days, or “all” of the profiles (1)', parseDays)
     .option('--unreliable <share>', 'share of producers who do not deliver (0.1)', parseShare)
+    .addOption(
+      new Option(
+        '--metering <how>',
+        'have meters read registers: all from CSV files, or mixed with P1, Modbus and MQTT devices',
+      ).choices(meterings),
+    )
     .option('--seed <number>', 'same seed, same trades', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .action((name: DemoName | undefined, _options: object, self: Command) =>
       runDemo(cli, name, self.optsWithGlobals<TypedOptions>()),
@@ -179,6 +195,7 @@ export function defineDemo(command: Command, cli: Cli): void {
     command,
     'spb demo',
     'spb demo unreliable',
+    'spb demo neighbourhood --metering mixed',
     'spb demo neighbourhood --profiles shared/households --days 3 --json',
   )
 }

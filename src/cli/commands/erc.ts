@@ -1,32 +1,21 @@
 import type { Command } from 'commander'
-import type { Bytes32 } from '../../protocol/bytes.ts'
 import { parseEnergy } from '../../protocol/parseText.ts'
+import type { SignedErc } from '../../protocol/signedErc.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { seconds } from '../../protocol/units.ts'
 import type { CtpView, ErcView } from '../../protocol/views.ts'
+import type { NodeClient } from '../../sdk/nodeClient.ts'
 import type { Cli } from '../cli.ts'
 import { actionOf, addExamples, type Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
-import type { DataFolder } from '../dataFolder.ts'
 import { formatTime } from '../formatTime.ts'
 import { formatAmount, formatEnergy } from '../formatUnits.ts'
-import { chooseMeterName, openMeter, readMeters } from '../meterFolder.ts'
+import { type OpenHouseholdMeter, openHouseholdMeter } from '../meter/householdMeter.ts'
+import { findMeterName } from '../meterFolder.ts'
 import { openNode } from '../nodeAccess.ts'
 import { parseCtpKey } from '../parseKeys.ts'
 
 type ErcOptions = { meter?: string }
-
-/** The meter to whose key a CTP is bound. Throws `erc/unknown-ctp`, `meter/unknown`. */
-function findMeterName(folder: DataFolder, ctpId: Bytes32, named: string | undefined): string {
-  if (named !== undefined) return chooseMeterName(folder, named)
-  const bound = readMeters(folder).find(({ trees }) =>
-    trees.some(({ bindings }) => bindings.some((binding) => binding.ctpId === ctpId)),
-  )
-  if (bound !== undefined) return bound.name
-  throw new SpbError('erc/unknown-ctp', 'None of your meters is bound to this CTP.', {
-    hint: 'Only the meter that was bound to the CTP can receipt it: spb meter list.',
-  })
-}
 
 /** Said before the meter signs; the node would refuse it as well. */
 function requireOpen({ state, number }: CtpView): void {
@@ -60,6 +49,26 @@ function explain({ ctp, excessWh }: ErcView, nowMs: number): string[] {
   ]
 }
 
+/** After these the node keeps the receipt, or no node ever will: nothing is left to wait for. */
+const finalCodes = ['erc/repeated', 'erc/lower', 'erc/late', 'erc/closed']
+
+async function handIn(
+  node: Pick<NodeClient, 'submitErc'>,
+  meter: OpenHouseholdMeter,
+  signed: SignedErc,
+): Promise<ErcView> {
+  const { ctpId, deliveredWh } = signed.erc
+  try {
+    const view = await node.submitErc(signed)
+    await meter.acknowledge(ctpId, deliveredWh)
+    return view
+  } catch (error) {
+    const isFinal = error instanceof SpbError && finalCodes.includes(error.code)
+    if (isFinal) await meter.acknowledge(ctpId, deliveredWh)
+    throw error
+  }
+}
+
 async function confirm(
   call: Call<ErcOptions>,
   ...[text, energy]: readonly string[]
@@ -73,10 +82,11 @@ async function confirm(
   const nowMs = cli.nowMs()
   requireOpen(dossier)
   const meterName = findMeterName(folder, ctpId, options.meter)
-  const meter = openMeter(folder, meterName)
+  const meter = await openHouseholdMeter(folder, meterName)
   try {
-    const signed = meter.receipt(ctpId, deliveredWh, seconds(Math.floor(nowMs / 1000)))
-    const view = await node.submitErc(signed)
+    const measuredAtSeconds = seconds(Math.floor(nowMs / 1000))
+    const signed = await meter.receipt(ctpId, deliveredWh, measuredAtSeconds)
+    const view = await handIn(node, meter, signed)
     const receipted = `${formatEnergy(deliveredWh)} receipted by meter ${meterName}`
     return {
       json: { ...view, receipt: signed, meter: meterName },

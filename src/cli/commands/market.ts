@@ -3,12 +3,15 @@ import type { Command } from 'commander'
 import { deployMarket } from '../../adapters/chain/deployMarket.ts'
 import { type Address, bytesToHex } from '../../protocol/bytes.ts'
 import { addressOf } from '../../protocol/signature.ts'
+import { maxUint40, type Seconds } from '../../protocol/units.ts'
+import type { MarketView } from '../../protocol/views.ts'
 import { openAccount, resolveAddress } from '../accountFolder.ts'
 import type { Cli } from '../cli.ts'
 import { actionOf, addExamples, type Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
 import { type DataFolder, dataFolderOf } from '../dataFolder.ts'
 import { formatFacts } from '../formatTable.ts'
+import { formatTime } from '../formatTime.ts'
 import {
   addMarketTermOptions,
   describeMarketTerms,
@@ -20,13 +23,18 @@ import { openNodeKey } from '../nodeKeys.ts'
 import { addPasswordOption, type PasswordOptions } from '../password.ts'
 
 type CreateOptions = PasswordOptions &
-  MarketTermOptions & { account?: string; member?: string[]; authority?: string[] }
+  MarketTermOptions & {
+    account?: string
+    member?: string[]
+    authority?: string[]
+    manufacturer?: string[]
+  }
 
 /** The addresses that were typed, else that of the folder's own key. */
 function addressesOf(
   folder: DataFolder,
   typed: readonly string[] | undefined,
-  own: 'member' | 'authority',
+  own: 'member' | 'authority' | 'manufacturer',
 ): Address[] {
   if (typed !== undefined) return typed.map((text) => resolveAddress(folder, text))
   return [addressOf(openNodeKey(folder, own))]
@@ -44,13 +52,14 @@ async function createMarket(call: Call<CreateOptions>): Promise<CommandResult> {
       : (await openAccount(cli, folder, account, options)).privateKey
   const members = addressesOf(folder, options.member, 'member')
   const authorities = addressesOf(folder, options.authority, 'authority')
+  const manufacturers = addressesOf(folder, options.manufacturer, 'manufacturer')
   const facts = await deployMarket({
-    ...{ url, members, authorities, options: terms },
+    ...{ url, members, authorities, manufacturers, options: terms },
     deployerKey: bytesToHex(deployerKey),
     salt: bytesToHex(randomBytes(32)),
   })
   return {
-    json: { ...facts, members, authorities },
+    json: { ...facts, members, authorities, manufacturers },
     text: (palette) =>
       [
         `${palette.bold('Market')} ${facts.address} on chain ${facts.chainId}`,
@@ -73,12 +82,28 @@ async function showMarket(call: Call<object>): Promise<CommandResult> {
           [
             ...describeMarketTerms(market.options),
             ['since block', String(market.deploymentBlock)],
-            ['manufacturers', market.manufacturers.join(', ') || 'none'],
+            ...describeStanding(market, call.cli.nowMs()),
           ],
           palette,
         ),
       ].join('\n'),
   }
+}
+
+/** Whom a market trusts to vouch for meters, a line each. */
+function describeStanding(market: MarketView, nowMs: number): [string, string][] {
+  const { manufacturers, revokedMeters } = market
+  const until = (endsSeconds: Seconds) =>
+    endsSeconds === maxUint40 ? 'without end' : `until ${formatTime(endsSeconds, nowMs)}`
+  const lines: [string, string][] = [
+    ...manufacturers.map(({ manufacturer, endsSeconds }): [string, string] => {
+      return ['manufacturer', `${manufacturer} ${until(endsSeconds)}`]
+    }),
+    ...revokedMeters.map(({ meter, endsSeconds }): [string, string] => {
+      return ['revoked meter', `${meter}, counts ${until(endsSeconds)}`]
+    }),
+  ]
+  return manufacturers.length > 0 ? lines : [['manufacturers', 'none'], ...lines]
 }
 
 /** `spb market`: deploys a market, or shows the node's. */
@@ -88,6 +113,7 @@ export function defineMarket(command: Command, cli: Cli): void {
     .description('Deploys a market. Its terms can never be changed.')
     .option('--member <account...>', 'committee: 1, 4, 7, … (default: the folder’s own node)')
     .option('--authority <account...>', 'admit producers (default: the folder’s own authority)')
+    .option('--manufacturer <account...>', 'make meters (default: the folder’s own manufacturer)')
     .option('--account <name>', 'the account that pays for it (default: the folder’s own node)')
     .action(actionOf(cli, createMarket))
   addExamples(
@@ -97,7 +123,7 @@ export function defineMarket(command: Command, cli: Cli): void {
   addExamples(
     command
       .command('show')
-      .description('Shows the node’s market: address and terms.')
+      .description('Shows the node’s market: address, terms, whose meters it trusts.')
       .action(actionOf(cli, showMarket)),
     'spb market show',
   )

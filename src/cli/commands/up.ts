@@ -88,7 +88,7 @@ export function defineUp(command: Command, cli: Cli): void {
     .option('--chain-port <number>', 'port of the embedded chain', wholeNumber(1, 65_535))
     .option('--block-time <seconds>', 'time between blocks of the embedded chain', '1')
     .option('--confirmations <number>', 'blocks until a block counts', wholeNumber(0, 1000))
-    .option('--manufacturer <address...>', 'trust these meter manufacturers only')
+    .option('--manufacturer <address...>', 'new market: trust these meter manufacturers')
     .option('--wait <span>', 'how long to wait for the chain of --chain', '1m')
     .action((_options: object, self: Command) => runUp(cli, self.optsWithGlobals<TypedOptions>()))
   addMarketTermOptions(command)

@@ -1,44 +1,21 @@
 import { resolve } from 'node:path'
-import { encodeFunctionData } from 'viem'
-import { readContract } from 'viem/actions'
-import { marketAbi } from '../../abi/market.ts'
-import { connectRpc } from '../../adapters/chain/rpcConnection.ts'
 import { readKeyFile } from '../../adapters/keys/keyFile.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
-import { type Committee, packSignatures, quorumOf, verifyQuorum } from '../../protocol/committee.ts'
-import type { Market } from '../../protocol/digest.ts'
+import { packSignatures, quorumOf, verifyQuorum } from '../../protocol/committee.ts'
 import { addressOf, signMessage } from '../../protocol/signature.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { createMarketClient } from '../../sdk/marketClient.ts'
 import { applyGovernance } from '../../sdk/marketContract.ts'
-import { openAccount, resolveAddress } from '../accountFolder.ts'
+import { openAccount } from '../accountFolder.ts'
 import type { Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
 import { formatFacts } from '../formatTable.ts'
-import { chainUrlOf, openNode, requireMarket } from '../nodeAccess.ts'
+import { openNode } from '../nodeAccess.ts'
 import { openNodeKey } from '../nodeKeys.ts'
 import type { PasswordOptions } from '../password.ts'
 import { describeTransaction } from '../transaction.ts'
+import { readDecider, requireCurrent } from './decider.ts'
 import { addSignature, describeProposal, readProposal, writeProposal } from './proposal.ts'
-
-type Decider = { market: Market; committee: Committee; sequence: bigint; chainUrl: string }
-
-/** The committee as the node knows it, and the sequence that the contract expects next. */
-async function readDecider(call: Call<object>): Promise<Decider> {
-  const access = openNode(call)
-  const market = await requireMarket(access)
-  const { committee: members, epoch } = await access.node.status()
-  const chainUrl = chainUrlOf(call, access.folder)
-  const rpc = connectRpc({ url: chainUrl })
-  try {
-    const { address } = market
-    const contract = { address, abi: marketAbi, functionName: 'governanceSequence' } as const
-    const sequence = await rpc.call(() => readContract(rpc.client, contract))
-    return { market, committee: { epoch, members }, sequence, chainUrl }
-  } finally {
-    rpc.close()
-  }
-}
 
 /** `spb committee show`. Throws `node/unreachable`, `chain/unreachable`. */
 export async function showCommittee(call: Call<object>): Promise<CommandResult> {
@@ -58,34 +35,6 @@ export async function showCommittee(call: Call<object>): Promise<CommandResult> 
           palette,
         ),
       ].join('\n'),
-  }
-}
-
-type ProposeOptions = { out: string; revoke?: true }
-
-/** `spb committee propose`. Throws `input/address`, `account/unknown`, `store/failed`. */
-export async function proposeAuthority(
-  call: Call<ProposeOptions>,
-  text: string,
-): Promise<CommandResult> {
-  const { cli, options } = call
-  const { folder } = openNode(call)
-  const authority = resolveAddress(folder, text)
-  const { market, committee, sequence } = await readDecider(call)
-  const data = encodeFunctionData({
-    abi: marketAbi,
-    functionName: 'setAuthority',
-    args: [authority, options.revoke !== true],
-  })
-  const message = { epoch: committee.epoch, sequence, call: data }
-  const proposal = { market, message, signatures: [] }
-  const path = writeProposal(cli, options.out, proposal)
-  const says = describeProposal(proposal)
-  return {
-    json: { file: path, says, epoch: committee.epoch, sequence, quorum: quorumOf(committee) },
-    text: () =>
-      `Proposal to ${says}: ${path}\n` +
-      `A quorum of ${quorumOf(committee)} signs it: spb committee sign ${options.out}`,
   }
 }
 
@@ -119,17 +68,6 @@ export async function signProposal(
       `Member ${member} agrees to ${describeProposal(signed)}: ${count} of ${quorum} signatures.` +
       (count >= quorum ? `\nSend it: spb committee apply ${file}` : ''),
   }
-}
-
-function requireCurrent(
-  market: Market,
-  epoch: number,
-  now: Pick<Decider, 'market' | 'committee'>,
-): void {
-  if (market.address !== now.market.address || market.chainId !== now.market.chainId) {
-    throw new SpbError('ctp/wrong-market', 'The proposal is for another market.')
-  }
-  if (epoch !== now.committee.epoch) throw new SpbError('certificate/wrong-epoch')
 }
 
 type ApplyOptions = PasswordOptions & { account?: string }

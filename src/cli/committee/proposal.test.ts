@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { encodeFunctionData } from 'viem'
 import { describe, expect, it } from 'vitest'
 import { marketAbi } from '../../abi/market.ts'
+import type { Hex } from '../../protocol/bytes.ts'
 import { addressOf, signMessage } from '../../protocol/signature.ts'
 import { createTestCli } from '../testCli.cases.ts'
 import { addSignature, describeProposal, readProposal, writeProposal } from './proposal.ts'
@@ -14,17 +15,18 @@ const committee = { epoch: 1, members: keys.map(addressOf) }
 const market = { chainId: 1, address: `0x${'52'.repeat(20)}` } as const
 const authority = `0x${'af'.repeat(20)}` as const
 
-const proposalOf = (isTrusted: boolean) => ({
+const proposalOf = (call: Hex) => ({
   market,
-  message: {
-    ...{ epoch: 1, sequence: 0n },
-    call: encodeFunctionData({
-      ...{ abi: marketAbi, functionName: 'setAuthority', args: [authority, isTrusted] },
-    }),
-  },
+  message: { epoch: 1, sequence: 0n, call },
   signatures: [],
 })
-const proposal = proposalOf(true)
+const trustCall = (isTrusted: boolean) =>
+  encodeFunctionData({
+    ...{ abi: marketAbi, functionName: 'setAuthority', args: [authority, isTrusted] },
+  })
+const standingCall = (functionName: 'setManufacturer' | 'revokeMeter', endsSeconds: number) =>
+  encodeFunctionData({ abi: marketAbi, functionName, args: [authority, endsSeconds] })
+const proposal = proposalOf(trustCall(true))
 
 const sign = (member: number, of = proposal) => ({
   member,
@@ -34,10 +36,29 @@ const sign = (member: number, of = proposal) => ({
 describe('a proposal', () => {
   it('says what its call does, not what its file says', () => {
     expect(describeProposal(proposal)).toBe(`trust the authority ${authority}`)
-    expect(describeProposal(proposalOf(false))).toContain('no longer trust')
+    expect(describeProposal(proposalOf(trustCall(false)))).toContain('no longer trust')
     const path = writeProposal(cli, 'trust.json', proposal)
     expect(path).toBe(join(cli.cwd, 'trust.json'))
     expect(readProposal(cli, 'trust.json')).toEqual(proposal)
+  })
+
+  it.each([
+    ['setManufacturer', 2 ** 40 - 1, `trust meters of the manufacturer ${authority} without end`],
+    [
+      ...(['setManufacturer', 1_750_000_000] as const),
+      `trust meters of the manufacturer ${authority} until 2025-06-15 15:06:40 UTC`,
+    ],
+    [
+      ...(['revokeMeter', 1_750_000_000] as const),
+      `revoke the meter ${authority}: trust it until 2025-06-15 15:06:40 UTC and no longer`,
+    ],
+    ['revokeMeter', 2 ** 40 - 1, `trust the meter ${authority} again, without end`],
+    [
+      ...(['revokeMeter', 2 ** 40 - 2] as const),
+      `revoke the meter ${authority}: trust it until +036812-02-20 00:36:14 UTC and no longer`,
+    ],
+  ] as const)('says whose standing ends, and when: %s %i', (name, endsSeconds, says) => {
+    expect(describeProposal(proposalOf(standingCall(name, endsSeconds)))).toBe(says)
   })
 
   it('gathers signatures in the members’ order, one each', () => {

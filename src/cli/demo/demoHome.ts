@@ -5,9 +5,11 @@ import type { SoftwareMeter } from '../../meter/softwareMeter.ts'
 import { chooseWitness } from '../../meter/witness.ts'
 import type { Address, Hex } from '../../protocol/bytes.ts'
 import type { CtpSubmission } from '../../protocol/ctpSubmission.ts'
-import type { Ctp } from '../../protocol/messages.ts'
+import type { Ctp, Erc } from '../../protocol/messages.ts'
 import { addressOf } from '../../protocol/signature.ts'
-import { type Seconds, seconds } from '../../protocol/units.ts'
+import { standingOf } from '../../protocol/standing.ts'
+import { maxUint40, type Seconds, seconds } from '../../protocol/units.ts'
+import type { ErcView } from '../../protocol/views.ts'
 import { signCtp } from '../../sdk/householdSignatures.ts'
 import { createRandom } from '../../simulator/random.ts'
 import { deriveDemoKey } from './demoKeys.ts'
@@ -70,13 +72,14 @@ export async function prepareKey(
 ): Promise<void> {
   const { meter } = home
   if (meter.keysLeft(expirySeconds) > 0) return
-  const isTrusted = (address: Address) => address === world.manufacturer.address
-  const policy = { nowSeconds: world.nowSeconds, isTrusted }
+  const own = { manufacturer: world.manufacturer.address, endsSeconds: seconds(maxUint40) }
+  const standing = standingOf({ manufacturers: [own], revokedMeters: [] })
+  const policy = { nowSeconds: world.nowSeconds, standing }
   const witnesses = homes.map((other) => createLocalWitness(other.meter, policy))
   const random = createRandom(home.index, world.nowSeconds())
   const draw = (bound: number) => Math.floor(random.between(0, bound))
   const witness = chooseWitness(witnesses, meter.identity, draw)
-  await meter.renew(world.market, witness, { nowSeconds: world.nowSeconds(), isTrusted })
+  await meter.renew(world.market, witness, { nowSeconds: world.nowSeconds(), standing })
 }
 
 /** What a household commits to pay for; nonce and meter key are found here. */
@@ -93,4 +96,15 @@ export function commitToPay(world: DemoWorld, home: DemoHome, terms: CommitTerms
     ...signCtp(market, ctp, home.key),
     ...home.meter.bind(ctp, home.address, market),
   }
+}
+
+/** A household's meter receipts energy by hand, and the node keeps it. */
+export async function sendReceipt(
+  { service }: DemoWorld,
+  { meter }: DemoHome,
+  { ctpId, deliveredWh, measuredAtSeconds }: Erc,
+): Promise<ErcView> {
+  const view = await service.submitErc(meter.receipt(ctpId, deliveredWh, measuredAtSeconds))
+  meter.acknowledge(ctpId, deliveredWh)
+  return view
 }

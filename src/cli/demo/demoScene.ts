@@ -1,7 +1,14 @@
 import type { Address, Hex } from '../../protocol/bytes.ts'
 import { type Seconds, seconds, type Wei, type Wh } from '../../protocol/units.ts'
 import type { CtpView, ErcView } from '../../protocol/views.ts'
-import { commitToPay, type DemoHome, makeDemoHome, prepareKey, signHomeCall } from './demoHome.ts'
+import {
+  commitToPay,
+  type DemoHome,
+  makeDemoHome,
+  prepareKey,
+  sendReceipt,
+  signHomeCall,
+} from './demoHome.ts'
 import { type DemoWorld, openDemoWorld } from './demoWorld.ts'
 import type { MarketCall } from './marketCalls.ts'
 
@@ -147,7 +154,8 @@ export async function openScene(
       return world.service.submitCtp(commitToPay(world, consumer, full))
     },
     receipt({ ctpId }, deliveredWh) {
-      return world.service.submitErc(consumer.meter.receipt(ctpId, deliveredWh, world.nowSeconds()))
+      const measuredAtSeconds = world.nowSeconds()
+      return sendReceipt(world, consumer, { ctpId, deliveredWh, measuredAtSeconds })
     },
     report: () => reportScene({ scene, seed, world, homes, steps, startedMs }),
     close: () => world.close(),

@@ -59,7 +59,6 @@ const oneEther = 10n ** 18n
 const blockGas = 1_000_000_000
 /** Room for the deployment, while the chain's time still runs by itself. */
 const setupSeconds = 300
-const farFuture = seconds(2 ** 39)
 
 const silentLog = { info: () => {}, warn: () => {}, error: () => {} }
 
@@ -73,18 +72,19 @@ async function deploy({ url, port, seed }: Setting): Promise<MarketFacts> {
     setBalance({ port }, member, 100n * oneEther),
   ])
   const salt = bytesToHex(deriveDemoKey(seed, 'salt'))
-  return deployMarket({ url, deployerKey: bytesToHex(deployer), members: [member], salt })
+  const { address } = manufacturerOf(seed)
+  const parties = { members: [member], manufacturers: [address] }
+  return deployMarket({ url, deployerKey: bytesToHex(deployer), ...parties, salt })
 }
+
+const manufacturerOf = (seed: number): Manufacturer =>
+  createManufacturer(deriveDemoKey(seed, 'manufacturer'))
 
 async function startNode(setting: Setting, facts: MarketFacts, chain: Chain, nowMs: () => number) {
   const { seed, batchAgeMs } = setting
-  const manufacturer = createManufacturer(deriveDemoKey(seed, 'manufacturer'))
-  const options = {
-    ...{ facts, memberKey: deriveDemoKey(seed, 'member'), pollMs: 0, batchAgeMs },
-    manufacturers: new Map([[manufacturer.address, farFuture]]),
-  }
+  const memberKey = deriveDemoKey(seed, 'member')
   const adapters = { store: createMemoryStore(), chain, log: silentLog, clock: { nowMs } }
-  return { node: await composeNode(options, adapters), manufacturer }
+  return composeNode({ facts, memberKey, pollMs: 0, batchAgeMs }, adapters)
 }
 
 /** Sends a block's transactions and returns how to learn what became of them. */
@@ -136,19 +136,19 @@ export async function openDemoWorld(options: DemoWorldOptions): Promise<DemoWorl
     // Deployment took as long as it took; from here on each block has a time of its own.
     const time = { nowSeconds: seconds(startSeconds + setupSeconds) }
     await mineAt(anvil, time.nowSeconds)
-    const started = await startNode(setting, facts, chain, () => time.nowSeconds * 1000)
+    const node = await startNode(setting, facts, chain, () => time.nowSeconds * 1000)
     const rpc = connectRpc({ url: anvil.url })
-    const blocks = createBlocks({ ...started, chain, rpc, port: anvil.port, time, signal })
+    const blocks = createBlocks({ node, chain, rpc, port: anvil.port, time, signal })
     return {
-      ...{ facts, chain, ...blocks, manufacturer: started.manufacturer },
+      ...{ facts, chain, ...blocks, manufacturer: manufacturerOf(seed) },
       market: { chainId, address: facts.address },
-      service: started.node.service,
+      service: node.service,
       nowSeconds: () => time.nowSeconds,
       laterSeconds: (spanSeconds) => seconds(time.nowSeconds + spanSeconds),
       readContractWei: () => rpc.call(() => getBalance(rpc.client, { address: facts.address })),
       fund: (address, amountWei) => setBalance(anvil, address, amountWei),
       async close() {
-        await started.node.close()
+        await node.close()
         ethereum.close()
         rpc.close()
         await anvil.stop()

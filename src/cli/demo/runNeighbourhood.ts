@@ -4,11 +4,12 @@ import { priceOf } from '../../protocol/payment.ts'
 import { assert, SpbError } from '../../protocol/spbError.ts'
 import { type Seconds, seconds, type Wh, wh } from '../../protocol/units.ts'
 import type { OfferView } from '../../protocol/views.ts'
-import { commitToPay, prepareKey, signHomeCall } from './demoHome.ts'
+import { commitToPay, prepareKey, sendReceipt, signHomeCall } from './demoHome.ts'
 import { type DemoWorld, openDemoWorld } from './demoWorld.ts'
 import { drawDelivery, drawOrder } from './drawConduct.ts'
 import { addEnergyCall } from './marketCalls.ts'
 import { leastTradeWh, matchTrades, type Purchase, type Surplus } from './matchTrades.ts'
+import { openMeteredStreet } from './meteredStreet.ts'
 import { type NeighbourhoodReport, reportNeighbourhood } from './neighbourhoodReport.ts'
 import { openStreet, type StreetHome } from './street.ts'
 import { TradeBook } from './tradeBook.ts'
@@ -49,14 +50,32 @@ export async function runNeighbourhood(
     const street = await openStreet(world, profiles, options)
     const offers = { transactions: 0, gasUsed: 0n }
     const trading: Trading = { options, world, street, book: new TradeBook(), offers }
-    await trade(trading)
+    await tradeMetered(trading)
     return await reportNeighbourhood(trading, startedMs)
   } finally {
     await world.close()
   }
 }
 
-async function trade(trading: Trading): Promise<void> {
+/** Trades with meters that measure by themselves where that is wanted, else with told energy. */
+async function tradeMetered(trading: Trading): Promise<void> {
+  const { world, street, options } = trading
+  const { metering, profiles } = options
+  if (metering === undefined) {
+    return await trade(trading, (deliveries, now) => receiptAll(world, deliveries, now))
+  }
+  const metered = await openMeteredStreet(world, street.homes, profiles, metering)
+  try {
+    await trade(trading, (_, now) => metered.readAll(now))
+  } finally {
+    await metered.close()
+  }
+}
+
+/** Sees to the receipts of a step that ends now. */
+type ReceiptStep = (deliveries: readonly Delivery[], now: Seconds) => Promise<void>
+
+async function trade(trading: Trading, receiptStep: ReceiptStep): Promise<void> {
   const { options, world, book } = trading
   const { startSeconds, stepSeconds, steps } = options.profiles
   assert(periodSeconds % stepSeconds === 0, 'whole steps make a period')
@@ -67,14 +86,14 @@ async function trade(trading: Trading): Promise<void> {
   for (let step = 0; step < steps; step++) {
     const elapsed = step * stepSeconds
     const now = seconds(startSeconds + elapsed)
-    await receiptAll(world, deliveries, now)
+    await receiptStep(deliveries, now)
     const surpluses = await offerSurpluses(trading, step, now)
     deliveries = await buyAll(trading, step, surpluses)
     if (elapsed % periodSeconds === 0) await settlePeriod(world, now)
     options.onStep?.(step + 1)
   }
   const end = seconds(startSeconds + steps * stepSeconds)
-  await receiptAll(world, deliveries, end)
+  await receiptStep(deliveries, end)
   await settlePeriod(world, seconds(expiryOf(options.profiles, end) - marginSeconds))
   await freeRest(world)
   stopListening()
@@ -180,15 +199,15 @@ async function buyRound(
 
 /** The consumers' meters receipt what came in the step. */
 async function receiptAll(
-  { service }: DemoWorld,
+  world: DemoWorld,
   deliveries: readonly Delivery[],
-  now: Seconds,
+  measuredAtSeconds: Seconds,
 ): Promise<void> {
   await Promise.all(
     deliveries
       .filter(({ deliveredWh }) => deliveredWh > 0)
       .map(({ ctpId, consumer, deliveredWh }) =>
-        service.submitErc(consumer.meter.receipt(ctpId, deliveredWh, now)),
+        sendReceipt(world, consumer, { ctpId, deliveredWh, measuredAtSeconds }),
       ),
   )
 }

@@ -1,5 +1,6 @@
 import type { ProfileSet } from '../../meter/profiles/profileSet.ts'
 import type { DemoWorld } from './demoWorld.ts'
+import type { Metering } from './meterDevice.ts'
 import type { Street } from './street.ts'
 import type { TradeBook } from './tradeBook.ts'
 
@@ -11,6 +12,8 @@ export type NeighbourhoodOptions = {
   seed: number
   /** Share of producers who do not deliver what they sold, 0 to 1. */
   unreliable: number
+  /** How meters are read; told what came where left out. Measured energy needs reliable homes. */
+  metering?: Metering | undefined
   signal?: AbortSignal | undefined
   /** Called after each step, for a progress bar. */
   onStep?: (step: number) => void

@@ -58,7 +58,8 @@ export function explainTrade(view: CtpView, options: MarketOptions, nowMs: numbe
       return ['The committee has not certified it yet: nothing is held, so do not deliver.']
     case 'held':
       return [
-        `${formatAmount(ctp.amountWei)} are held. When energy came: spb erc ${number} ENERGY.`,
+        `${formatAmount(ctp.amountWei)} are held. When energy came: spb erc ${number} ENERGY,`,
+        'or nothing, if the meter measures by itself: spb meter run.',
         `Without a receipt the money is free at ${formatTime(freeAtSeconds, nowMs)}.`,
       ]
     case 'receipted':

@@ -1,19 +1,10 @@
 import { join } from 'node:path'
-import { type DestinationStream, destination } from 'pino'
-import { createLog } from '../../api/apiLog.ts'
-import type { Log } from '../../ports/log.ts'
 import type { DataFolder } from '../dataFolder.ts'
+import { type LogFile, openLogFile } from '../logFile.ts'
 
 /** Where a folder's node writes its log: one JSON object a line. */
 export function nodeLogPath({ node }: DataFolder): string {
   return join(node, 'log.jsonl')
-}
-
-/** Says again what goes on and on, but not with every look at the chain. */
-const silenceMs = 60_000
-
-function codeOf(meta: object): string {
-  return 'code' in meta ? String(meta.code) : ''
 }
 
 /** The node's log in its file; warnings and errors are also said, each once a minute. */
@@ -21,29 +12,6 @@ export function openNodeLog(
   folder: DataFolder,
   nowMs: () => number,
   say: (line: string) => void,
-): { log: Log; logger: ReturnType<typeof createLog>; close(): void } {
-  const stream = destination({ dest: nodeLogPath(folder), mode: 0o600, sync: true })
-  const logger = createLog({ stream: stream satisfies DestinationStream })
-  const saidMs = new Map<string, number>()
-  const isNews = (meta: object, message: string): boolean => {
-    const key = `${codeOf(meta)} ${message}`
-    const lastMs = saidMs.get(key)
-    if (lastMs !== undefined && nowMs() - lastMs < silenceMs) return false
-    saidMs.set(key, nowMs())
-    return true
-  }
-  const tell = (level: 'warn' | 'error', meta: object, message: string): void => {
-    if (!isNews(meta, message)) return
-    logger[level](meta, message)
-    say(message)
-  }
-  return {
-    logger,
-    log: {
-      info: (meta, message) => logger.info(meta, message),
-      warn: (meta, message) => tell('warn', meta, message),
-      error: (meta, message) => tell('error', meta, message),
-    },
-    close: () => stream.end(),
-  }
+): LogFile {
+  return openLogFile(nodeLogPath(folder), nowMs, say)
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type AnvilHandle, startAnvil } from '../../adapters/chain/anvil.ts'
 import { setBalance } from '../../adapters/chain/anvilControl.ts'
 import { deployMarket } from '../../adapters/chain/deployMarket.ts'
+import { findUntrusted } from '../../adapters/chain/findUntrusted.ts'
 import { openMarket } from '../../adapters/chain/openMarket.ts'
 import type { MarketFacts } from '../../ports/chain.ts'
 import { type Address, bytesToHex } from '../../protocol/bytes.ts'
@@ -63,7 +64,7 @@ function requireSameMarket(record: MarketRecord, { chainUrl, market }: UpOptions
 
 async function deployFirst(
   folder: DataFolder,
-  { terms }: UpOptions,
+  { terms, manufacturers }: UpOptions,
   url: string,
 ): Promise<MarketFacts> {
   const memberKey = openNodeKey(folder, 'member')
@@ -72,6 +73,8 @@ async function deployFirst(
     deployerKey: bytesToHex(memberKey),
     members: [addressOf(memberKey)],
     authorities: [addressOf(openNodeKey(folder, 'authority'))],
+    manufacturers:
+      manufacturers.length > 0 ? manufacturers : [addressOf(openNodeKey(folder, 'manufacturer'))],
     options: terms,
     salt: bytesToHex(randomBytes(32)),
   })
@@ -83,8 +86,24 @@ async function deployFirst(
 async function reopen(record: MarketRecord, options: UpOptions, url: string): Promise<MarketFacts> {
   const { address, chainId, deploymentBlock } = record
   const facts = await openMarket({ url, address, chainId, deploymentBlock })
-  requireSameTerms(options.terms, facts.options)
+  await requireAsGiven(options, facts, url)
   return facts
+}
+
+/** Refuses terms and manufacturers that a market which is there already does not have. */
+async function requireAsGiven(
+  { terms, manufacturers }: UpOptions,
+  { address, options }: MarketFacts,
+  url: string,
+): Promise<void> {
+  requireSameTerms(terms, options)
+  const [untrusted] = await findUntrusted({ url, address }, manufacturers)
+  if (untrusted === undefined) return
+  const message = `The market is there already, and does not trust manufacturer ${untrusted}.`
+  throw new SpbError('input/option', message, {
+    hint: 'Its committee decides whom it trusts: spb committee propose manufacturer.',
+    meta: { manufacturer: untrusted },
+  })
 }
 
 function explainLostChain(error: unknown): unknown {
@@ -139,7 +158,7 @@ export async function joinChain(
     () => (record === undefined ? openMarket({ url, address }) : reopen(record, options, url)),
     wait,
   )
-  requireSameTerms(options.terms, facts.options)
+  await requireAsGiven(options, facts, url)
   const { chainId, deploymentBlock } = facts
   writeMarketRecord(folder, { chainId, address, deploymentBlock, chainUrl: url })
   return { url, facts, isNewMarket: false }

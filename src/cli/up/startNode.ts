@@ -7,20 +7,18 @@ import { createApiServer } from '../../api/apiServer.ts'
 import { composeNode } from '../../node/compose.ts'
 import type { NodeService } from '../../node/nodeService.ts'
 import type { MarketFacts } from '../../ports/chain.ts'
-import { type Address, bytesToHex } from '../../protocol/bytes.ts'
+import { bytesToHex } from '../../protocol/bytes.ts'
 import { type ErrorCode, isErrorCode } from '../../protocol/errorTable.ts'
-import { addressOf } from '../../protocol/signature.ts'
 import { SpbError } from '../../protocol/spbError.ts'
-import { maxUint40, type Seconds, seconds } from '../../protocol/units.ts'
 import type { NodeStatus } from '../../protocol/views.ts'
 import { type DataFolder, makeFolder } from '../dataFolder.ts'
 import { type Endpoint, removeEndpoint, writeEndpoint } from '../endpoint.ts'
-import { makeStreetMeters } from '../meterFolder.ts'
 import { openNodeKey } from '../nodeKeys.ts'
 import { lockPath } from '../processLock.ts'
 import type { ClosingStack } from './closingStack.ts'
 import { openNodeLog } from './nodeLog.ts'
 import { chainUrlFor, joinChain, type StartedChain, startEmbeddedChain } from './startChain.ts'
+import { startStreetWitnesses } from './streetWitnesses.ts'
 import type { UpOptions } from './upOptions.ts'
 
 /** What a start needs besides its options. */
@@ -71,15 +69,6 @@ function watch({ stack }: StartContext, service: NodeService, anvil?: AnvilHandl
   return failed
 }
 
-function trustedManufacturers(
-  folder: DataFolder,
-  { manufacturers }: UpOptions,
-): ReadonlyMap<Address, Seconds> {
-  const own = () => [addressOf(openNodeKey(folder, 'manufacturer'))]
-  const trusted = manufacturers.length > 0 ? manufacturers : own()
-  return new Map(trusted.map((address) => [address, seconds(maxUint40)]))
-}
-
 async function startChain(
   context: StartContext,
   options: UpOptions,
@@ -110,7 +99,6 @@ async function startOnChain(context: StartContext, options: UpOptions, chain: St
   const node = await composeNode(
     {
       ...{ facts, memberKey },
-      manufacturers: trustedManufacturers(folder, options),
       confirmations: options.confirmations ?? (isEmbedded ? 0 : givenChainConfirmations),
       ...(isEmbedded ? { pollMs: 200, batchAgeMs: 1_000 } : { pollMs: 1_000 }),
     },
@@ -151,7 +139,7 @@ export async function startNode(context: StartContext, options: UpOptions): Prom
   signal.throwIfAborted()
   const { node, api } = await startOnChain(context, options, chain)
   signal.throwIfAborted()
-  makeStreetMeters(folder, seconds(Math.floor(context.nowMs() / 1000)))
+  startStreetWitnesses(folder, { market: chain.facts, url: api.url, stack, nowMs: context.nowMs })
   const { address, chainId } = chain.facts
   const endpoint = { url: api.url, rpcUrl: chain.url, market: address, chainId }
   writeEndpoint(folder, endpoint)

@@ -12,7 +12,7 @@ export type UpOptions = {
   chainPort?: number
   blockTimeSeconds: number
   confirmations?: number
-  /** Trusted instead of the data folder’s own development manufacturer. */
+  /** Trusted by a new market instead of the data folder’s own development manufacturer. */
   manufacturers: readonly Address[]
   /** Terms of a new market. */
   terms: Partial<MarketOptions>

@@ -60,7 +60,12 @@ function listFolder(path: string): string[] {
   )
 }
 
-function readText(path: string, limitBytes: number): string {
+/**
+ * Reads a text file of at most `limitBytes`; no pipes, no devices.
+ *
+ * Throws `file/unreadable` and `input/too-large`.
+ */
+export function readText(path: string, limitBytes: number): string {
   return attempt(path, () => {
     // A pipe or device would block or never end.
     if (!statSync(path).isFile()) throw new SpbError('file/unreadable', `${path} is not a file.`)

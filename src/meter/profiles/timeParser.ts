@@ -9,6 +9,8 @@ export type TimeParser = (cell: string) => number | TimeRefusal
 /** 2100-01-01: above it are milliseconds, and dates written as one number. */
 const latestSeconds = 4_102_444_800
 const daySeconds = 86_400
+/** A quarter of a year; a sender that makes times up shall not fill the memory. */
+const mostKnownQuarters = 10_000
 
 const unixPattern = /^\d{1,10}(?:\.0*)?$/
 /** 20210214 is a date, not a second of 1970. */
@@ -100,6 +102,7 @@ function zoneOffsets(zone: string): (seconds: number) => number {
         read('minute'),
       )
       offset = wall / 1000 - quarter * 900
+      if (known.size === mostKnownQuarters) known.clear()
       known.set(quarter, offset)
     }
     return offset
