@@ -14,7 +14,9 @@ export const privacyBench: Bench = {
   goals: {
     chainJoined: { most: 0 },
     gossipRepeatedKeys: { most: 0 },
-    gossipJoinedWithTree: { most: 0 },
+    gossipJoined: { most: 0 },
+    gossipAccountsPerRootMost: { most: 1 },
+    producerJoinedMost: { most: 0 },
     manufacturerOwnersShown: { most: 0 },
     relaySizes: { most: 1 },
   },

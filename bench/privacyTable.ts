@@ -31,12 +31,10 @@ function wordsOf(figures: Figures): Words {
 }
 
 const pseudonym = 'no, an account'
-const atOnce = (joined: string, { changedAtOnce }: Words) => `${joined} of ${changedAtOnce}`
-const withTree = (joined: string, { changedWithTree }: Words) => `${joined} of ${changedWithTree}`
 const changedOf = ({ changedAtOnce, changedWithTree }: Figures) =>
   formatFigure((changedAtOnce ?? 0) + (changedWithTree ?? 0))
 
-function publicRows(f: Words): Row[] {
+function publicRows(f: Words, changed: string): Row[] {
   return [
     {
       observer: 'the **chain**: anybody',
@@ -60,9 +58,9 @@ function publicRows(f: Words): Row[] {
         ],
         ['all, as on chain', 't4'],
         [
-          `changed within a tree: ${atOnce(f.gossipJoinedAtOnce!, f)}; ` +
-            `with a next tree: ${withTree(f.gossipJoinedWithTree!, f)}`,
-          ...['t6', 't7', 't18'],
+          `${f.gossipJoined} of ${changed}; ` +
+            `accounts under one root: ${f.gossipAccountsPerRootMost}`,
+          ...['t6', 't18', 't19', 't20'],
         ],
         [`all: ${f.gossipReceiptsPerRootMean}, at most ${f.gossipReceiptsPerRootMost}`, 't7'],
         [`who vouched, for each root; as if drawn from ${f.gossipWitnessSet} meters`, 't9'],
@@ -122,7 +120,7 @@ function nodeRows(f: Words, changed: string): Row[] {
 }
 
 function partyRows(f: Words, changed: string): Row[] {
-  const { producerCandidatesMean, producerCandidatesLeast, producerJoinedAtOnceMean } = f
+  const { producerCandidatesMean, producerCandidatesLeast } = f
   return [
     {
       observer: 'a **witness** that follows gossip',
@@ -149,11 +147,7 @@ function partyRows(f: Words, changed: string): Row[] {
         [pseudonym, 't14'],
         [`one of ${producerCandidatesMean}, at least ${producerCandidatesLeast}`, 't14'],
         [`those with him: ${f.producerTradesPerAccountMean}`, 't14'],
-        [
-          `changed within a tree: ${atOnce(producerJoinedAtOnceMean!, f)}; ` +
-            `with a next tree: ${withTree(f.producerJoinedWithTree!, f)}`,
-          't14',
-        ],
+        [`${f.producerJoinedMost} of ${changed}, as gossip`, 't14', 't19'],
         [`${f.producerReceiptsPerRootMean}, at most ${f.producerReceiptsPerRootMost}`, 't14'],
         ['who vouched, in his trades', 't14'],
       ],
@@ -185,7 +179,7 @@ const formatRow = ({ observer, cells }: Row) =>
 export function formatPrivacyTable(figures: Figures): string {
   const f = wordsOf(figures)
   const changed = changedOf(figures)
-  const rows = [...publicRows(f), ...nodeRows(f, changed), ...partyRows(f, changed)]
+  const rows = [...publicRows(f, changed), ...nodeRows(f, changed), ...partyRows(f, changed)]
   return [
     `${f.meters} meters and ${f.accounts} accounts in a month: ${f.ctps} CTPs, ${f.receipts} of ` +
       `them receipted, ${f.gossipRoots} trees.`,

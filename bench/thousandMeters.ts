@@ -123,7 +123,7 @@ class PlayedStreet {
 
   #bind({ meter }: StreetMeter): void {
     const expirySeconds = seconds(Math.floor(this.#time.nowMs / 1000) + 3 * intervalSeconds)
-    const { meterKey } = meter.takeKey(expirySeconds)
+    const { meterKey } = meter.takeKey(expirySeconds, streetConsumer)
     const terms = { producer: streetProducer, offerId: 1n, amountWei: wei(10n ** 15n), energyWh }
     const ctp = { ...terms, nonce: this.#interval, expirySeconds, meterKey }
     meter.bind(ctp, streetConsumer, streetMarket)

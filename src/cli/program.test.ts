@@ -56,6 +56,8 @@ describe('spb', () => {
     ['void bob -1', 'input/number'],
     ['void bob x', 'input/number'],
     ['meter new bob', 'input/option'],
+    ['meter run bob --register-step 0', 'input/option'],
+    ['meter run bob --register-step 1000001', 'input/option'],
     ['committee sign none.json', 'node/unreachable'],
     ['market show', 'node/unreachable'],
     ['market create', 'chain/unreachable'],

@@ -19,11 +19,12 @@ import {
 import type { SoftwareMeter } from './softwareMeter.ts'
 
 const other = addressOf(bytes32(0xc1))
+const otherAccount = expect.objectContaining({ code: 'meter/other-account' })
 
 /** Binds a meter to a CTP of an account, and receipts it unless told otherwise. */
 function trade(meter: SoftwareMeter, account: Address, nonce: number, isDelivered = true) {
   const expirySeconds = later(3600)
-  const ctp = makeCtp(meter.takeKey(expirySeconds).meterKey, { nonce, expirySeconds })
+  const ctp = makeCtp(meter.takeKey(expirySeconds, account).meterKey, { nonce, expirySeconds })
   meter.bind(ctp, account, market)
   if (!isDelivered) return
   const ctpId = ctpIdOf(digestOf(market, 'Ctp', ctp), account)
@@ -43,28 +44,31 @@ describe('the audit of a meter', () => {
     expect(audit(makeMeter(1)).usedTree).toBeUndefined()
   })
 
-  it('counts what each root, account and witness shows', async () => {
+  it('P9: counts what each root, account and witness shows; no root two accounts', async () => {
     const meter = makeMeter(1, { treeHeight: 2 })
     const [south, north] = [makeMeter(2), makeMeter(3)]
     await meter.renew(market, witnessOf(south), renewal())
     expect(audit(meter).usedTree).toBeUndefined()
     trade(meter, consumer, 0)
     trade(meter, consumer, 1, false)
-    trade(meter, other, 0)
+    expect(() => trade(meter, other, 0)).toThrow(otherAccount)
+    trade(meter, consumer, 2)
     await meter.renew(market, witnessOf(north), renewal())
     expect(audit(meter)).toMatchObject({
-      ...{ ctps: 3, accountsPerRootMost: 2, repeatedKeys: 0 },
+      ...{ ctps: 3, accountsPerRootMost: 1, repeatedKeys: 0 },
       links: { receipts: 2, roots: 1, receiptsPerRootMost: 2 },
       usedTree: { keysLeft: 1, untilSeconds: meter.state.trees[0]!.coe.coe.notAfterSeconds },
     })
-    trade(meter, other, 1)
+    trade(meter, consumer, 3)
     expect(audit(meter).usedTree).toBeUndefined()
-    trade(meter, other, 2)
+    trade(meter, other, 0)
     const after = audit(meter)
-    expect(after).toMatchObject({ ctps: 5, links: { receipts: 4, roots: 2 } })
+    expect(after).toMatchObject({
+      ...{ ctps: 5, accountsPerRootMost: 1, links: { receipts: 4, roots: 2 } },
+    })
     expect(after.accounts).toEqual([
-      { account: consumer, ctps: 2, receipts: 1, witnesses: [south.identity] },
-      { account: other, ctps: 3, receipts: 3, witnesses: [south.identity, north.identity] },
+      { account: consumer, ctps: 4, receipts: 3, witnesses: [south.identity] },
+      { account: other, ctps: 1, receipts: 1, witnesses: [north.identity] },
     ])
     expect(after.witnesses).toEqual([
       { witness: south.identity, trees: 1 },

@@ -19,14 +19,14 @@ export type MeterAudit = {
   ctps: number
   /** Of the receipts among them. */
   links: LinkReport
-  /** Most accounts that one root joins, by all commitments. */
+  /** Most accounts that one root joins, by all commitments: 1, since a tree serves one. */
   accountsPerRootMost: number
   /** Meter keys that two commitments show: never any. */
   repeatedKeys: number
   accounts: ShownAccount[]
   /** Who knows the meter’s identity and so many of the roots that counted then; most first. */
   witnesses: { witness: Address; trees: number }[]
-  /** The tree that gives the next key, where it gave some before: absent where none did. */
+  /** The oldest tree with keys, where it gave some before: absent where none did. */
   usedTree?: { keysLeft: number; untilSeconds: Seconds }
   /** False where trees of that time may be forgotten already. */
   isComplete: boolean
@@ -48,7 +48,7 @@ function countWitnesses(trees: readonly MeterTree[]): MeterAudit['witnesses'] {
   return counts.sort((a, b) => b.trees - a.trees)
 }
 
-/** The tree out of which the next key comes, if it was used: the oldest that will do. */
+/** The tree out of which its account’s next key comes, if it was used: the oldest that will do. */
 function findUsedTree(state: OpenMeterState, nowSeconds: Seconds): Pick<MeterAudit, 'usedTree'> {
   const market = marketOf(state)
   const next = state.trees.find(({ market: own, nextLeaf, height, coe }) => {

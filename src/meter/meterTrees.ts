@@ -1,5 +1,6 @@
 import type { KeyReference } from '../ports/meterSigner.ts'
 import type { MeterBinding, MeterState, MeterTree } from '../ports/meterStorage.ts'
+import type { Address } from '../protocol/bytes.ts'
 import type { Market } from '../protocol/digest.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { type Seconds, seconds, wh } from '../protocol/units.ts'
@@ -53,25 +54,39 @@ function unusedTrees(state: Pick<MeterState, 'trees'>): MeterTree[] {
   )
 }
 
-/** How many unused keys cover a CTP of this expiry. */
-export function countKeys(state: Pick<MeterState, 'trees'>, expirySeconds: Seconds): number {
+/** True for a tree that no other account used: receipts of one tree are seen to be of one meter. */
+export function isTreeFor({ bindings }: MeterTree, account: Address): boolean {
+  return bindings.every(({ consumer }) => consumer === account)
+}
+
+/** How many unused keys cover a CTP of this expiry, of an account or of any. */
+export function countKeys(
+  state: Pick<MeterState, 'trees'>,
+  expirySeconds: Seconds,
+  account?: Address,
+): number {
   return unusedTrees(state)
     .filter((tree) => covers(tree, expirySeconds))
+    .filter((tree) => account === undefined || isTreeFor(tree, account))
     .reduce((sum, tree) => sum + 2 ** tree.height - tree.nextLeaf, 0)
 }
 
 /**
- * Takes the next unused key whose CoE covers an expiry, out of the oldest tree that has one.
+ * Takes the next unused key whose CoE covers an expiry, out of the oldest tree that has one and
+ * that no other account used; without an account, of any.
  *
- * Throws `meter/exhausted`, `meter/coe-expired`, `meter/witness-expired`.
+ * Throws `meter/exhausted`, `meter/other-account`, `meter/coe-expired`, `meter/witness-expired`.
  */
 export function reserveLeaf(
   state: MeterState,
   expirySeconds: Seconds,
+  account?: Address,
 ): { state: MeterState; key: KeyReference } {
   const candidates = unusedTrees(state)
-  const tree = candidates.find((candidate) => covers(candidate, expirySeconds))
+  const covering = candidates.filter((candidate) => covers(candidate, expirySeconds))
+  const tree = covering.find((candidate) => account === undefined || isTreeFor(candidate, account))
   if (tree === undefined) {
+    if (covering.length > 0) throw new SpbError('meter/other-account')
     const newest = candidates.at(-1)
     if (newest !== undefined) checkCoverage(newest, expirySeconds)
     throw new SpbError('meter/exhausted')
@@ -107,6 +122,12 @@ export function bindingAt(
   { tree, position }: BindingPlace,
 ): MeterBinding {
   return findTree(state, tree)!.bindings[position]!
+}
+
+/** The account that the newest binding is of; undefined before the first. */
+export function findLastAccount({ trees }: Pick<MeterState, 'trees'>): Address | undefined {
+  const newest = trees.flatMap(({ bindings }) => bindings.at(-1) ?? [])
+  return newest.sort((a, b) => b.order - a.order)[0]?.consumer
 }
 
 /** Changes one binding. */

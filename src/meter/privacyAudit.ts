@@ -23,7 +23,7 @@ export type LinkReport = {
   linkableReceipts: number
   /** Meter keys that more than one receipt shows: never any. */
   repeatedKeys: number
-  /** Most accounts that one root joins: 2 where a household changed account, but not tree. */
+  /** Most accounts that one root joins: 1, since a meter lets a tree serve one account only. */
   accountsPerRootMost: number
   /** Witnesses that vouch for the roots. */
   witnesses: number

@@ -1,15 +1,21 @@
 import { describe, expect, it } from 'vitest'
+import type { Address } from '../protocol/bytes.ts'
+import { addressOf } from '../protocol/signature.ts'
 import { type Seconds, seconds } from '../protocol/units.ts'
 import { createLocalWitness } from './localWitness.ts'
 import {
+  bytes32,
+  consumer,
   day,
   later,
+  makeCtp,
   makeMeter,
   makeReadyMeter,
   market,
   now,
   renewal,
   standing,
+  witnessOf,
 } from './neighbourhood.cases.ts'
 import { usualLongestLifeSeconds } from './renewalNeed.ts'
 
@@ -27,6 +33,23 @@ describe('a renewal', () => {
     }
     meter.takeKey(later(60))
     expect(meter.needsRenewal(now)).toBe(true)
+  })
+
+  it('is needed by the keys of the account that bought last: other trees are not its', async () => {
+    const meter = await makeReadyMeter()
+    const buy = (account: Address, nonce: number) => {
+      const { meterKey } = meter.takeKey(later(60), account)
+      meter.bind(makeCtp(meterKey, { nonce }), account, market)
+    }
+    const other = addressOf(bytes32(0xc1))
+    buy(consumer, 0)
+    await meter.renew(market, witnessOf(makeMeter(3)), renewal())
+    for (let nonce = 0; nonce < 6; nonce++) buy(other, nonce)
+    expect([meter.keysLeft(later(60)), meter.needsRenewal(now)]).toEqual([9, false])
+    buy(other, 6)
+    expect([meter.keysLeft(later(60)), meter.needsRenewal(now)]).toEqual([8, true])
+    buy(consumer, 1)
+    expect(meter.needsRenewal(now)).toBe(false)
   })
 
   it('is needed in the last third of a CoE', async () => {

@@ -1,6 +1,6 @@
 import type { OpenMeterState } from '../ports/meterStorage.ts'
 import { type Seconds, seconds } from '../protocol/units.ts'
-import { countKeys } from './meterTrees.ts'
+import { countKeys, findLastAccount } from './meterTrees.ts'
 
 /** The longest life of a CTP in a market of the usual options: 26 hours. */
 export const usualLongestLifeSeconds = 26 * 3600
@@ -13,7 +13,8 @@ const roundedOffSeconds = 86_400
 
 /**
  * True when a meter should get its next tree: fewer than a quarter of a tree's keys could serve a
- * CTP of the longest life from now, or the newest CoE is in the last third of its life.
+ * CTP of the longest life from now and of the account that bought last, or the newest CoE is in
+ * the last third of its life.
  *
  * Where the newest CoE is itself shorter than the longest life, or the meter's certificate ends
  * soon, only what a next one could better counts: so a new tree always ends the need.
@@ -35,5 +36,8 @@ export function needsRenewal(
   const aheadSeconds = Math.min(longestLifeSeconds, Math.floor((lifeSeconds * 2) / 3))
   const horizonSeconds = nowSeconds + aheadSeconds
   const wantedSeconds = isLastPossible ? Math.min(horizonSeconds, notAfterSeconds) : horizonSeconds
-  return countKeys(state, seconds(wantedSeconds)) < 2 ** state.treeHeight * keptShare
+  return (
+    countKeys(state, seconds(wantedSeconds), findLastAccount(state)) <
+    2 ** state.treeHeight * keptShare
+  )
 }

@@ -39,6 +39,7 @@ import {
 import { openSoftwareMeter, type SoftwareMeter } from './softwareMeter.ts'
 import { longestCoeSeconds } from './witness.ts'
 
+const otherAccount = addressOf(bytes32(0xc1))
 const refusal = (code: string) => expect.objectContaining({ code })
 const idOf = (ctp: Ctp): Bytes32 => ctpIdOf(digestOf(market, 'Ctp', ctp), consumer)
 
@@ -123,6 +124,71 @@ describe('P9: what a trade shows of the meter', () => {
     const shared = [...first].filter((word) => second.has(word))
     expect(shared).toEqual([softwareMeterModel.slice(2)])
     expect(first.size).toBeGreaterThan(6)
+  })
+
+  it('is a tree of one account: keys of another account’s trees are not taken', async () => {
+    const storage = openMeterMemory()
+    const meter = await makeReadyMeter({}, storage)
+    const own = meter.takeKey(later(60), consumer)
+    expect(meter.keysLeft(later(60), otherAccount)).toBe(7)
+    meter.bind(makeCtp(own.meterKey), consumer, market)
+    const keysLeft = () => [consumer, otherAccount].map((each) => meter.keysLeft(later(60), each))
+    expect(keysLeft()).toEqual([7, 0])
+    for (const each of [meter, openSoftwareMeter(storage)]) {
+      const take = () => each.takeKey(later(60), otherAccount)
+      expect(take).toThrow(refusal('meter/other-account'))
+      expect(each.state.trees[0]!.nextLeaf).toBe(1)
+    }
+    await meter.renew(market, witnessOf(makeMeter(3)), renewal())
+    expect(keysLeft()).toEqual([15, 8])
+    const other = meter.takeKey(later(60), otherAccount)
+    meter.bind(makeCtp(other.meterKey), otherAccount, market)
+    expect([own, other].map(({ reference }) => reference.tree)).toEqual([0, 1])
+    expect(keysLeft()).toEqual([7, 7])
+    // Back to the old account, the old tree goes on.
+    expect(meter.takeKey(later(60), consumer).reference).toEqual({ tree: 0, leaf: 1 })
+  })
+
+  it('is a tree of one account: the first binding says whose, whoever took keys', async () => {
+    const meter = await makeReadyMeter()
+    const [first, second, third] = [otherAccount, consumer, undefined].map(
+      (account) => meter.takeKey(later(60), account).meterKey,
+    )
+    const ctp = makeCtp(second!)
+    const ready = meter.bind(ctp, consumer, market)
+    for (const [meterKey, nonce] of [[first!, 0] as const, [third!, 1] as const]) {
+      const bind = () => meter.bind(makeCtp(meterKey, { nonce }), otherAccount, market)
+      expect(bind).toThrow(refusal('meter/other-account'))
+    }
+    expect(meter.bind(ctp, consumer, market)).toEqual(ready)
+    expect(meter.bind(makeCtp(first!, { nonce: 1 }), consumer, market)).toBeDefined()
+    const accounts = meter.state.trees[0]!.bindings.map((binding) => binding.consumer)
+    expect(new Set(accounts)).toEqual(new Set([consumer]))
+  })
+
+  it('is no longer two accounts where a tree of an earlier version had two', async () => {
+    const storage = openMeterMemory()
+    const meter = await makeReadyMeter({}, storage)
+    for (const nonce of [0, 1]) bindFresh(meter, { nonce })
+    const state = storage.load()!
+    const [tree] = state.trees
+    const [first, second] = tree!.bindings
+    const bindings = [first!, { ...second!, consumer: otherAccount }]
+    storage.save({ ...state, trees: [{ ...tree!, bindings }] })
+    const shared = openSoftwareMeter(storage)
+    for (const account of [consumer, otherAccount]) {
+      const take = () => shared.takeKey(later(60), account)
+      expect(take).toThrow(refusal('meter/other-account'))
+    }
+  })
+
+  it('tells a used-up tree, and one that ends too soon, from another account’s', async () => {
+    const meter = await makeReadyMeter({ treeHeight: 1 })
+    bindFresh(meter)
+    const far = seconds(now + 8 * day)
+    expect(() => meter.takeKey(far, otherAccount)).toThrow(refusal('meter/coe-expired'))
+    meter.takeKey(later(60), consumer)
+    expect(() => meter.takeKey(later(60), otherAccount)).toThrow(refusal('meter/exhausted'))
   })
 
   it('begins at a full hour, so that its times do not single it out', async () => {

@@ -32,6 +32,7 @@ import {
   findTree,
   findUnacknowledged,
   isSameMarket,
+  isTreeFor,
   marketOf,
   reserveLeaf,
 } from './meterTrees.ts'
@@ -137,9 +138,9 @@ export class SoftwareMeter {
     return open
   }
 
-  /** How many unused keys could serve a CTP of this expiry: renew in time. */
-  keysLeft(expirySeconds: Seconds): number {
-    return countKeys(this.#state, expirySeconds)
+  /** How many unused keys could serve a CTP of this expiry, of an account or of any. */
+  keysLeft(expirySeconds: Seconds, consumer?: Address): number {
+    return countKeys(this.#state, expirySeconds, consumer)
   }
 
   /** True when the next tree is due, for CTPs of up to this life; `usualLongestLifeSeconds`. */
@@ -149,13 +150,14 @@ export class SoftwareMeter {
 
   /**
    * Reserves an unused key for a CTP of this expiry. It is used up, whether it gets bound or not.
+   * For a consumer it is of a tree in which no other account is bound.
    *
-   * Throws `meter/unacknowledged`, `meter/exhausted`, `meter/coe-expired`, `meter/witness-expired`,
-   * `store/failed`.
+   * Throws `meter/unacknowledged`, `meter/exhausted`, `meter/other-account`, `meter/coe-expired`,
+   * `meter/witness-expired`, `store/failed`.
    */
-  takeKey(expirySeconds: Seconds): ReservedKey {
+  takeKey(expirySeconds: Seconds, consumer?: Address): ReservedKey {
     this.#checkAcknowledged()
-    const { state, key } = reserveLeaf(this.#state, expirySeconds)
+    const { state, key } = reserveLeaf(this.#state, expirySeconds, consumer)
     this.#keep(state)
     const meterKey = this.#grownTrees.grow(findTree(state, key.tree)!).keys[key.leaf]!
     this.#reserved.set(meterKey, key)
@@ -164,10 +166,11 @@ export class SoftwareMeter {
 
   /**
    * Binds a reserved key to the CTP that names it, and says that a receipt can come. The same CTP
-   * again gives the same answer, also after a restart.
+   * again gives the same answer, also after a restart. The first binding of a tree says which
+   * account the tree serves: no root shows two accounts to be of one household.
    *
-   * Throws `meter/unacknowledged`, `meter/key-unknown`, `meter/key-used`, `ctp/wrong-market`,
-   * `meter/coe-expired`, `meter/witness-expired`, `store/failed`.
+   * Throws `meter/unacknowledged`, `meter/key-unknown`, `meter/key-used`, `meter/other-account`,
+   * `ctp/wrong-market`, `meter/coe-expired`, `meter/witness-expired`, `store/failed`.
    */
   bind(ctp: Ctp, consumer: Address, market: Market): MeterReadiness {
     const ctpId = ctpIdOf(digestOf(market, 'Ctp', ctp), consumer)
@@ -179,6 +182,7 @@ export class SoftwareMeter {
     if (key === undefined || tree === undefined) throw this.#refuseKey(ctp.meterKey)
     if (!isSameMarket(tree.market, market)) throw new SpbError('ctp/wrong-market')
     checkCoverage(tree, ctp.expirySeconds)
+    if (!isTreeFor(tree, consumer)) throw new SpbError('meter/other-account')
     this.#checkAcknowledged()
 
     this.#keep(addBinding(this.#state, tree, { leaf: key.leaf, ctpId, ctp, consumer }))

@@ -145,6 +145,10 @@ export const systemErrors = {
     'The meter has no unused one-time key left.',
     'Renew its tree: spb meter renew.',
   ),
+  'meter/other-account': refused(
+    'The key belongs to a tree that another account used.',
+    'Renew the tree, so that nobody links the accounts: spb meter renew.',
+  ),
   'meter/damaged': broken('The meter’s file is damaged.', 'Restore a backup of it.'),
   'meter/locked': broken('The meter is in use by another process.', 'End the other process.'),
   'meter/key-unknown': refused(

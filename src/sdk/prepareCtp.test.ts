@@ -38,8 +38,9 @@ beforeEach(async () => {
     privateKey: consumerKey,
     journal,
     meter: {
-      takeKey() {
+      takeKey(_expirySeconds, account) {
         takenKeys++
+        expect(account).toBe(consumer)
         return { meterKey: addressOf(fakeMeterKey) }
       },
       bind(ctp, account, market) {

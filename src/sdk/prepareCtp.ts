@@ -15,8 +15,11 @@ import type { NonceJournal } from './nonceJournal.ts'
 
 /** What a consumer's meter does for a CTP; `SoftwareMeter` is one. */
 export type HouseholdMeter = {
-  /** A fresh one-time key that a CTP of this expiry can name. */
-  takeKey(expirySeconds: Seconds): { meterKey: Address } | Promise<{ meterKey: Address }>
+  /** A fresh one-time key that a CTP of this expiry can name, of a tree that serves no other. */
+  takeKey(
+    expirySeconds: Seconds,
+    consumer: Address,
+  ): { meterKey: Address } | Promise<{ meterKey: Address }>
   /** Binds the key for good to the CTP that names it. */
   bind(ctp: Ctp, consumer: Address, market: Market): MeterReadiness | Promise<MeterReadiness>
 }
@@ -122,7 +125,7 @@ async function signNew(
   checkExpiry(expirySeconds, facts, timeOf(await client.status()))
   const chosen = await chooseOffer(client, order, household.askAccept !== undefined)
   checkMoney(chosen.amountWei, facts, account)
-  const { meterKey } = await meter.takeKey(expirySeconds)
+  const { meterKey } = await meter.takeKey(expirySeconds, consumer)
   const ctp: Ctp = {
     ...{ producer, ...chosen, energyWh, nonce: account.nextNonce, expirySeconds, meterKey },
   }

@@ -3,9 +3,12 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import type { SceneReport } from '../../src/cli/demo/demoScene.ts'
 import type { NeighbourhoodReport } from '../../src/cli/demo/neighbourhoodReport.ts'
+
+// Much more than any demonstration takes on a machine that has nothing else to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const realData = join(root, '../shared/data/households')

@@ -134,7 +134,7 @@ describe('a meter’s file', () => {
 
   it('of a newer version is left alone', () => {
     const path = makeFile()
-    writeFileSync(path, '{"version":3,"whatever":true}')
+    writeFileSync(path, '{"version":4,"whatever":true}')
     expect(() => open(path)).toThrow(refusal('store/newer-version'))
   })
 
@@ -182,7 +182,7 @@ describe('a file of version 1', () => {
     for (const field of ['register', 'incidents', 'floorSeconds']) delete meter[field]
     const [binding] = meter.trees[0].bindings
     for (const field of ['signedWh', 'acknowledgedWh']) delete binding[field]
-    const openText = JSON.stringify({ version: 1, meter })
+    const openText = Buffer.from(JSON.stringify({ version: 1, meter }))
     const key = deriveSealKey(password, sealed)
     const resealed = sealSeed(someState.seed, openText, key)
     writeFileSync(path, encodeFile({ version: 1, meter, sealed: resealed }))
@@ -194,6 +194,45 @@ describe('a file of version 1', () => {
       ...{ deliveredWh, signedWh: deliveredWh, acknowledgedWh: deliveredWh },
     })
     storage.close()
+  })
+})
+
+describe('a file of version 2', () => {
+  const guard = { lastGeneration: () => 1, isLast: () => true, announce() {}, confirm() {} }
+  const openGuarded = (path: string) => openMeterFile(path, password, { ...noWait, guard })
+
+  /** The seal covers the open text itself. */
+  function makeOldFile(): string {
+    const path = makeFile()
+    const { sealed, meter, generation } = JSON.parse(readFileSync(path, 'utf8'))
+    const openFields = { version: 2, generation, meter }
+    const openText = Buffer.from(JSON.stringify(openFields))
+    const resealed = sealSeed(someState.seed, openText, deriveSealKey(password, sealed))
+    writeFileSync(path, encodeFile({ ...openFields, sealed: resealed }))
+    return path
+  }
+
+  it('opens, and is of the present version when it is saved', () => {
+    const path = makeOldFile()
+    const storage = openGuarded(path)
+    expect(storage.load()).toEqual(someState)
+    storage.save({ ...someState, name: 'b' })
+    storage.close()
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ version: 3, generation: 2 })
+    const next = openGuarded(path)
+    expect(next.load()).toEqual({ ...someState, name: 'b' })
+    next.close()
+  })
+
+  it.each([
+    ['text', (file: ReturnType<typeof JSON.parse>) => Object.assign(file.meter, { nextTree: 9 })],
+    ['version', (file: ReturnType<typeof JSON.parse>) => Object.assign(file, { version: 3 })],
+  ])('does not open where somebody rewrote its %s, checksum and all', (_, rewrite) => {
+    const path = makeOldFile()
+    const file = JSON.parse(readFileSync(path, 'utf8'))
+    rewrite(file)
+    writeFileSync(path, encodeFile(file))
+    expect(() => openGuarded(path)).toThrow(refusal('account/wrong-password'))
   })
 })
 

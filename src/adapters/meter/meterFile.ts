@@ -1,6 +1,6 @@
+import { createHash, type Hash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { sha256 } from '@noble/hashes/sha2.js'
 import type { MeterGuard } from '../../ports/meterGuard.ts'
 import type { MeterState, MeterStorage, OpenMeterState } from '../../ports/meterStorage.ts'
 import { bytesToHex, type Hex } from '../../protocol/bytes.ts'
@@ -8,7 +8,8 @@ import { decodeNumber, decodeObject } from '../../protocol/decodeMessage.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { type FileLock, lockFile } from './fileLock.ts'
 import { openMeterFileGuard } from './meterFileGuard.ts'
-import { decodeMeterState, encodeMeterState } from './meterStateCodec.ts'
+import { decodeMeterState } from './meterStateCodec.ts'
+import { writeMeterState } from './meterStateText.ts'
 import { replaceFile } from './replaceFile.ts'
 import {
   decodeSealedSeed,
@@ -19,11 +20,14 @@ import {
   sealSeed,
 } from './seedSeal.ts'
 
-const fileVersion = 2
+const fileVersion = 3
+/** From this version on the seal covers a digest of the open text, not the text itself. */
+const firstDigestVersion = 3
 
 /** What is in a meter's file: only the seed is secret, and the seal covers all of it. */
 type MeterDocument = {
-  openText: string
+  /** By which the seal covers what is open. */
+  covered: Uint8Array
   /** How often the state was saved; 0 in files of version 1, which did not count. */
   generation: number
   state: OpenMeterState
@@ -33,8 +37,20 @@ type MeterDocument = {
 /** How long a second holder waits for the first, where nothing else is said. */
 const defaultLockWaitMs = 2000
 
-function checksumOf(openText: string, sealed: unknown): Hex {
-  return bytesToHex(sha256(new TextEncoder().encode(`${openText}\n${JSON.stringify(sealed)}`)))
+function hashOf(pieces: readonly Uint8Array[]): Hash {
+  const hash = createHash('sha256')
+  for (const piece of pieces) hash.update(piece)
+  return hash
+}
+
+/** Of what is open and, in a line of its own, what is sealed. */
+function checksumOf(openHash: Hash, sealed: unknown): Hex {
+  return bytesToHex(
+    openHash
+      .copy()
+      .update(`\n${JSON.stringify(sealed)}`)
+      .digest(),
+  )
 }
 
 /**
@@ -57,10 +73,12 @@ function decodeDocument(text: string): MeterDocument {
       ...(version === 1 ? [] : ['generation']),
     ]
     const { generation, meter, sealed, checksum } = decodeObject(json, fields, 'file')
-    const openText = JSON.stringify({ version, generation, meter })
-    if (checksum !== checksumOf(openText, sealed)) throw new Error('The checksum does not match.')
+    const openText = Buffer.from(JSON.stringify({ version, generation, meter }))
+    const openHash = hashOf([openText])
+    if (checksum !== checksumOf(openHash, sealed)) throw new Error('The checksum does not match.')
+    const isDigest = typeof version === 'number' && version >= firstDigestVersion
     return {
-      openText,
+      covered: isDigest ? openHash.digest() : openText,
       generation: decodeNumber(generation ?? 0, Number.MAX_SAFE_INTEGER, 'generation'),
       state: decodeMeterState(meter),
       sealed: decodeSealedSeed(sealed),
@@ -82,12 +100,17 @@ function readDocument(path: string): MeterDocument {
   return decodeDocument(text)
 }
 
-function encodeDocument({ seed, ...open }: MeterState, generation: number, key: SealKey): string {
-  const text = { version: fileVersion, generation, meter: encodeMeterState(open) }
-  const openText = JSON.stringify(text)
-  const sealed = sealSeed(seed, openText, key)
-  const checksum = checksumOf(openText, sealed)
-  return `${JSON.stringify({ ...text, sealed, checksum })}\n`
+function encodeDocument(
+  { seed, ...open }: MeterState,
+  generation: number,
+  key: SealKey,
+): Uint8Array[] {
+  const head = JSON.stringify({ version: fileVersion, generation }).slice(0, -1)
+  const pieces = [Buffer.from(`${head},"meter":`), ...writeMeterState(open)]
+  const openHash = hashOf([...pieces, Buffer.from('}')])
+  const sealed = sealSeed(seed, openHash.copy().digest(), key)
+  const tail = JSON.stringify({ sealed, checksum: checksumOf(openHash, sealed) }).slice(1)
+  return [...pieces, Buffer.from(`,${tail}\n`)]
 }
 
 type OpenFile = { path: string; key: SealKey; lock: FileLock; guard: MeterGuard }
@@ -217,9 +240,9 @@ export function openMeterFile(
 
 function openRealFile(path: string, password: string, options: MeterFileOptions): MeterStorage {
   return withLock(path, options.lockWaitMs, (lock) => {
-    const { openText, generation, state: open, sealed } = readDocument(path)
+    const { covered, generation, state: open, sealed } = readDocument(path)
     const key = deriveSealKey(password, sealed)
-    const seed = openSeal(sealed, openText, key)
+    const seed = openSeal(sealed, covered, key)
     const state = seed === undefined ? open : { ...open, seed }
     return tryGuard(() => {
       const guard = options.guard ?? openMeterFileGuard(path, key)

@@ -7,10 +7,9 @@ import {
   decodeMessage,
   decodeNumber,
   decodeObject,
-  encodeMessage,
 } from '../../protocol/decodeMessage.ts'
 import { limits } from '../../protocol/limits.ts'
-import { decodeSignedCoe, encodeSignedCoe } from '../../protocol/meterEvidence.ts'
+import { decodeSignedCoe } from '../../protocol/meterEvidence.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { maxUint32, maxUint40, seconds, wh } from '../../protocol/units.ts'
 import { decodeIncidents, decodeRegister } from './registerCodec.ts'
@@ -46,10 +45,6 @@ function decodeBinding(value: unknown, nextLeaf: number): MeterBinding {
   }
 }
 
-function encodeBinding(binding: MeterBinding): Record<string, unknown> {
-  return { ...binding, ctp: encodeMessage('Ctp', binding.ctp) }
-}
-
 function decodeTree(value: unknown): MeterTree {
   const object = decodeObject(value, treeFields, 'tree')
   const height = decodeNumber(object.height, limits.treeHeight, 'height')
@@ -66,14 +61,6 @@ function decodeTree(value: unknown): MeterTree {
   }
 }
 
-function encodeTree(tree: MeterTree): Record<string, unknown> {
-  return {
-    ...tree,
-    coe: encodeSignedCoe(tree.coe),
-    bindings: tree.bindings.map(encodeBinding),
-  }
-}
-
 function decodeMeasured(object: Record<string, unknown>): Partial<OpenMeterState> {
   const { register, incidents, floorSeconds, isRestored } = object
   if (isRestored !== undefined && isRestored !== true) throw new SpbError('input/shape')
@@ -87,7 +74,7 @@ function decodeMeasured(object: Record<string, unknown>): Partial<OpenMeterState
   }
 }
 
-/** Parses what `encodeMeterState` made. Throws `input/*`. */
+/** Parses what `writeMeterState` wrote. Throws `input/*`. */
 export function decodeMeterState(value: unknown): OpenMeterState {
   const object = decodeObject(value, stateFields, 'meter', optionalFields)
   if (typeof object.name !== 'string') throw new SpbError('input/shape', 'name is not text.')
@@ -100,14 +87,5 @@ export function decodeMeterState(value: unknown): OpenMeterState {
     nextOrder: decodeNumber(object.nextOrder, Number.MAX_SAFE_INTEGER, 'nextOrder'),
     trees: decodeList(object.trees, maxUint32, 'trees', decodeTree),
     ...decodeMeasured(object),
-  }
-}
-
-/** The JSON form of what a meter keeps, its secret apart. */
-export function encodeMeterState(state: OpenMeterState): Record<string, unknown> {
-  return {
-    ...state,
-    certificate: encodeMessage('MeterCertificate', state.certificate),
-    trees: state.trees.map(encodeTree),
   }
 }

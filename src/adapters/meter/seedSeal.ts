@@ -9,7 +9,7 @@ export type SealCost = { kdf: 'scrypt'; n: number; r: number; p: number; salt: H
 
 /**
  * A seed, or nothing where a secure element holds the keys, sealed with XChaCha20-Poly1305 together
- * with the open text that goes with it.
+ * with what it covers openly: a text that goes with it, or a digest of that.
  */
 export type SealedSeed = SealCost & { cipher: 'xchacha20-poly1305'; nonce: Hex; box: Hex }
 
@@ -36,16 +36,14 @@ export function deriveSealKey(password: string, given?: SealCost): SealKey {
   return { cost: { kdf, n, r, p, salt }, key }
 }
 
-/** Seals a seed of 32 bytes or none; whoever changes the open text afterwards breaks the seal. */
+/** Seals a seed of 32 bytes or none; whoever changes what is covered breaks the seal. */
 export function sealSeed(
   seed: Uint8Array | undefined,
-  openText: string,
+  covered: Uint8Array,
   { cost, key }: SealKey,
 ): SealedSeed {
   const nonce = randomBytes(nonceBytes)
-  const box = xchacha20poly1305(key, nonce, new TextEncoder().encode(openText)).encrypt(
-    seed ?? new Uint8Array(),
-  )
+  const box = xchacha20poly1305(key, nonce, covered).encrypt(seed ?? new Uint8Array())
   return {
     ...cost,
     cipher: 'xchacha20-poly1305',
@@ -56,16 +54,15 @@ export function sealSeed(
 
 /**
  * Opens a seal; undefined where it holds no seed. Throws `account/wrong-password` for another key,
- * and for a changed open text.
+ * and where what is covered was changed.
  */
 export function openSeal(
   sealed: SealedSeed,
-  openText: string,
+  covered: Uint8Array,
   { key }: SealKey,
 ): Uint8Array | undefined {
-  const additional = new TextEncoder().encode(openText)
   try {
-    const cipher = xchacha20poly1305(key, hexToBytes(sealed.nonce), additional)
+    const cipher = xchacha20poly1305(key, hexToBytes(sealed.nonce), covered)
     const seed = cipher.decrypt(hexToBytes(sealed.box))
     return seed.length === 0 ? undefined : seed
   } catch {

@@ -113,10 +113,10 @@ async function commit(call: Call<CtpOptions>, ...words: readonly string[]): Prom
     try {
       const journal = openFileJournal(join(folder.accounts, `${name}.journal.json`))
       const household = { client: node, privateKey, meter, journal, market }
-      const { view, isRepeat } = await placeCtp(household, order).catch((error) => {
+      const { view, isRepeat, consumer } = await placeCtp(household, order).catch((error) => {
         throw explainRefusal(error, order)
       })
-      const brief = await meter.describe(order.expirySeconds)
+      const brief = await meter.describe(order.expirySeconds, consumer)
       return describeOutcome(cli, { view, isRepeat, brief, meterName })
     } finally {
       meter.close()

@@ -24,6 +24,12 @@ function defineRun(command: Command, cli: Cli): void {
       wholeNumber(1, 100_000_000),
       100_000,
     )
+    .option(
+      '--register-step <wh>',
+      'the register moves in steps of so many Wh: 1000 where it shows whole kWh',
+      wholeNumber(1, 1_000_000),
+      1,
+    )
     .option('--no-witness', 'do not witness for other meters')
     .action((name: string | undefined, _options: object, self: Command) =>
       runMeter(cli, self.optsWithGlobals<RunMeterOptions>(), name),

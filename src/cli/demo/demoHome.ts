@@ -71,7 +71,7 @@ export async function prepareKey(
   expirySeconds: Seconds,
 ): Promise<void> {
   const { meter } = home
-  if (meter.keysLeft(expirySeconds) > 0) return
+  if (meter.keysLeft(expirySeconds, home.address) > 0) return
   const own = { manufacturer: world.manufacturer.address, endsSeconds: seconds(maxUint40) }
   const standing = standingOf({ manufacturers: [own], revokedMeters: [] })
   const policy = { nowSeconds: world.nowSeconds, standing }
@@ -89,7 +89,7 @@ export type CommitTerms = Omit<Ctp, 'nonce' | 'meterKey'>
 export function commitToPay(world: DemoWorld, home: DemoHome, terms: CommitTerms): CtpSubmission {
   const { market, service } = world
   const { nextNonce: nonce } = service.account(home.address)
-  const { meterKey } = home.meter.takeKey(terms.expirySeconds)
+  const { meterKey } = home.meter.takeKey(terms.expirySeconds, home.address)
   const ctp: Ctp = { ...terms, nonce, meterKey }
   return {
     market,

@@ -100,6 +100,8 @@ describe('spb meter audit', () => {
     expect(out).toMatch(/\n3 receipts per root mean\n {2}Receipts that anyone/)
     expect(out).toMatch(/\n\? listed meters\n/)
     expect(out).toContain('The present tree has 253 keys left')
+    expect(out).toContain('It serves the account that used it only')
+    expect(out).toContain('a tree serves one account')
     expect(out).toContain('A meter forgets a tree 30 days after its end')
     expect(out).toContain('No node answers')
     const fresh = await runCli(cli, 'meter audit idle')

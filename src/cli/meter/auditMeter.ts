@@ -136,7 +136,7 @@ function listReceiptNumbers({ ctps, links, ...audit }: MeterAudit): AuditNumber[
     {
       ...{ name: 'accountsPerRootMost', value: audit.accountsPerRootMost },
       meaning: 'Accounts that one root shows to be of one household; 1 tells nothing.',
-      advice: 'Let a fresh account begin with a fresh tree.',
+      advice: 'The meter sees to it: a tree serves one account.',
     },
     {
       ...{ name: 'repeatedKeys', value: audit.repeatedKeys },
@@ -157,7 +157,8 @@ function listMeterNumbers(
       ...{ name: 'witnesses', value: witnesses.length },
       meaning:
         'Meters that know this meter’s identity and some of its roots, so its trades by them.',
-      advice: 'Fewer trees need fewer witnesses; a fresh account with a fresh tree starts anew.',
+      advice:
+        'Fewer trees need fewer witnesses; a fresh account, with its fresh tree, starts anew.',
     },
     {
       ...{ name: 'treesPerWitnessMost', value: witnesses[0]?.trees ?? 0 },
@@ -185,12 +186,13 @@ function listMeterNumbers(
 
 function tellUsedTree({ usedTree }: MeterAudit, nowMs: number): string[] {
   if (usedTree === undefined)
-    return ['The next key is of a fresh tree: a good time to change account.']
+    return ['The next key is of a fresh tree: an account may change without loss of keys.']
   const { keysLeft, untilSeconds } = usedTree
   return [
     `The present tree has ${keysLeft} keys left and counts until ` +
       `${formatTime(untilSeconds, nowMs)}.`,
-    'An account that begins with it is joined to those that used it before.',
+    'It serves the account that used it only: a new one begins with a next tree, so that nobody',
+    'links the two. Get it by spb meter renew; a running meter does so by itself.',
   ]
 }
 

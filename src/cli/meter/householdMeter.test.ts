@@ -52,9 +52,9 @@ const unused = () => {
 /** Serves a meter as its running process does. */
 async function serve(meter: SoftwareMeter, path = runPath): Promise<MeterAgent> {
   const handlers: MeterCallHandlers = {
-    describe: ({ expirySeconds }) => describeMeterBriefly(meter, expirySeconds),
+    describe: (question) => describeMeterBriefly(meter, question),
     takeKey(question) {
-      const { meterKey } = meter.takeKey(question.expirySeconds)
+      const { meterKey } = meter.takeKey(question.expirySeconds, question.consumer)
       return { meterKey, keysLeft: meter.keysLeft(question.expirySeconds) }
     },
     bind: (asked) => meter.bind(asked.ctp, asked.consumer, asked.market),
@@ -87,7 +87,7 @@ async function trade(nonce: number) {
   const meter = await openHouseholdMeter(folder, 'alice')
   try {
     const { keysLeft } = await meter.describe(expirySeconds)
-    const taken = await meter.takeKey(expirySeconds)
+    const taken = await meter.takeKey(expirySeconds, consumer)
     expect(taken.keysLeft).toBe(keysLeft - 1)
     const ctp = {
       ...{ producer, offerId: 2n ** 64n - 1n, amountWei: wei(2n ** 96n - 1n), energyWh: wh(1000) },
@@ -113,7 +113,7 @@ describe('a household’s meter', () => {
     const { ctpId } = running.state.trees[0]!.bindings[0]!
     const { erc } = await meter.receipt(ctpId, wh(300), now)
     expect(erc).toEqual({ ctpId, deliveredWh: 300, measuredAtSeconds: now })
-    const late = meter.takeKey(expirySeconds)
+    const late = meter.takeKey(expirySeconds, consumer)
     await expect(late).rejects.toMatchObject({
       ...{ code: 'meter/unacknowledged', meta: { ctpId, receiptedWh: 300, acknowledgedWh: 0 } },
     })
@@ -128,7 +128,11 @@ describe('a household’s meter', () => {
     ending.push(() => meter.close())
     const [unknownCtp, farExpiry] = [`0x${'00'.repeat(32)}` as const, seconds(now + 86_400 * 300)]
     await expect(meter.release(unknownCtp)).rejects.toEqual(refusal('erc/unknown-ctp'))
-    await expect(meter.takeKey(farExpiry)).rejects.toEqual(refusal('meter/coe-expired'))
+    await expect(meter.takeKey(farExpiry, consumer)).rejects.toEqual(refusal('meter/coe-expired'))
+    const otherAccount = meter.takeKey(expirySeconds, producer)
+    await expect(otherAccount).rejects.toEqual(refusal('meter/other-account'))
+    expect((await meter.describe(expirySeconds, producer)).keysLeft).toBe(0)
+    expect((await meter.describe(expirySeconds)).keysLeft).toBeGreaterThan(0)
     const lower = meter.receipt(unknownCtp, wh(0), now)
     await expect(lower).rejects.toEqual(refusal('erc/zero'))
   })

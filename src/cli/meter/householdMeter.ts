@@ -20,8 +20,11 @@ import {
 
 /** A household's meter for one command: out of its file, or where it runs. */
 export type OpenHouseholdMeter = {
-  describe(expirySeconds: Seconds): Promise<MeterBrief>
-  takeKey(expirySeconds: Seconds): Promise<{ meterKey: Address; keysLeft: number }>
+  describe(expirySeconds: Seconds, consumer?: Address): Promise<MeterBrief>
+  takeKey(
+    expirySeconds: Seconds,
+    consumer: Address,
+  ): Promise<{ meterKey: Address; keysLeft: number }>
   bind(ctp: Ctp, consumer: Address, market: Market): Promise<MeterReadiness>
   receipt(ctpId: Bytes32, deliveredWh: Wh, measuredAtSeconds: Seconds): Promise<SignedErc>
   acknowledge(ctpId: Bytes32, deliveredWh: Wh): Promise<void>
@@ -70,17 +73,24 @@ export async function findRunningMeter(
 }
 
 /** What a meter says of itself to a buyer. */
-export function describeMeterBriefly(meter: SoftwareMeter, expirySeconds: Seconds): MeterBrief {
+export function describeMeterBriefly(
+  meter: SoftwareMeter,
+  { expirySeconds, consumer }: MeterCalls['describe'][0],
+): MeterBrief {
   const isMeasuring = meter.state.register !== undefined
-  return { keysLeft: meter.keysLeft(expirySeconds), isMeasuring }
+  return { keysLeft: meter.keysLeft(expirySeconds, consumer), isMeasuring }
 }
+
+const nameQuestion = (expirySeconds: Seconds, consumer?: Address): MeterCalls['describe'][0] =>
+  consumer === undefined ? { expirySeconds } : { expirySeconds, consumer }
 
 function wrapLocal(meter: SoftwareMeter): OpenHouseholdMeter {
   return {
-    describe: async (expirySeconds) => describeMeterBriefly(meter, expirySeconds),
-    async takeKey(expirySeconds) {
-      const { meterKey } = meter.takeKey(expirySeconds)
-      return { meterKey, keysLeft: meter.keysLeft(expirySeconds) }
+    describe: async (expirySeconds, consumer) =>
+      describeMeterBriefly(meter, nameQuestion(expirySeconds, consumer)),
+    async takeKey(expirySeconds, consumer) {
+      const { meterKey } = meter.takeKey(expirySeconds, consumer)
+      return { meterKey, keysLeft: meter.keysLeft(expirySeconds, consumer) }
     },
     bind: async (ctp, consumer, market) => meter.bind(ctp, consumer, market),
     receipt: async (ctpId, deliveredWh, at) => meter.receipt(ctpId, deliveredWh, at),
@@ -92,8 +102,9 @@ function wrapLocal(meter: SoftwareMeter): OpenHouseholdMeter {
 
 function wrapRunning(http: NodeHttp): OpenHouseholdMeter {
   return {
-    describe: (expirySeconds) => askMeter(http, 'describe', { expirySeconds }),
-    takeKey: (expirySeconds) => askMeter(http, 'takeKey', { expirySeconds }),
+    describe: (expirySeconds, consumer) =>
+      askMeter(http, 'describe', nameQuestion(expirySeconds, consumer)),
+    takeKey: (expirySeconds, consumer) => askMeter(http, 'takeKey', { expirySeconds, consumer }),
     bind: (ctp, consumer, market) => askMeter(http, 'bind', { ctp, consumer, market }),
     receipt: (ctpId, deliveredWh, measuredAtSeconds) =>
       askMeter(http, 'receipt', { ctpId, deliveredWh, measuredAtSeconds }),

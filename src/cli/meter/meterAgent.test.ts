@@ -17,6 +17,7 @@ const runPath = join(folder, 'alice.run')
 const ctpId = `0x${'c1'.repeat(32)}` as const
 const signature = `0x${'5e'.repeat(64)}` as const
 const meterKey = addressOf(fakeMeterKey)
+const consumer = addressOf(new Uint8Array(32).fill(7))
 const erc = { ctpId, deliveredWh: wh(7), measuredAtSeconds: seconds(9) }
 let agent: MeterAgent
 let asked: unknown[]
@@ -57,6 +58,10 @@ async function post(path: string, body: string, contentType = 'application/json'
   return { status: response.status, text: await response.text() }
 }
 
+/** What `takeKey` is asked, with an expiry as it stands here, and more fields. */
+const takeBody = (expiry: string, more = '') =>
+  `{"expirySeconds":${expiry},"consumer":"${consumer}"${more}}`
+
 beforeEach(async () => {
   asked = []
   agent = await startMeterAgent(runPath, handlers)
@@ -71,11 +76,11 @@ describe('a running meter’s server', () => {
       keysLeft: 3,
       isMeasuring: true,
     })
-    const taken = await askMeter(http, 'takeKey', { expirySeconds: seconds(maxUint40) })
+    const taken = await askMeter(http, 'takeKey', { expirySeconds: seconds(maxUint40), consumer })
     expect(taken).toEqual({ meterKey, keysLeft: 2 })
     const question = { ctpId, deliveredWh: wh(maxUint32), measuredAtSeconds: seconds(0) }
     expect(await askMeter(http, 'receipt', question)).toEqual({ erc, signature })
-    expect(asked).toEqual([{ expirySeconds: maxUint40 }, question])
+    expect(asked).toEqual([{ expirySeconds: maxUint40, consumer }, question])
     expect(await askMeter(http, 'status', {})).toMatchObject({
       ...{ renewal: 'failed', renewalFailure: 'No witness.', receiptsWaiting: 3 },
     })
@@ -99,7 +104,7 @@ describe('a running meter’s server', () => {
     ['another name', (url: URL) => Object.assign(url, { username: 'Meter' })],
   ])('refuses whoever has %s, before it looks at what is asked', async (_name, change) => {
     const url = change(new URL(readUrl())).href
-    const taken = askMeter(connect(url), 'takeKey', { expirySeconds: seconds(1) })
+    const taken = askMeter(connect(url), 'takeKey', { expirySeconds: seconds(1), consumer })
     await expect(taken).rejects.toEqual(refusal('meter/locked'))
     for (const path of ['/v1/takeKey', '/v1/nothing', '/']) {
       const response = await fetch(`${agent.url}${path}`, { method: 'POST', body: '{' })
@@ -114,16 +119,17 @@ describe('a running meter’s server', () => {
     ['another type', 'expirySeconds=1', 'input/media-type', 'text/plain'],
     ['a list', '[]', 'input/shape'],
     ['null', 'null', 'input/shape'],
-    ['a field too few', '{}', 'input/shape'],
-    ['a field too many', '{"expirySeconds":1,"to":2}', 'input/shape'],
-    ['a field twice', '{"expirySeconds":1,"expirySeconds":2}', 'input/shape'],
-    ['a key of the prototype', '{"expirySeconds":1,"__proto__":{}}', 'input/shape'],
-    ['text for a number', '{"expirySeconds":"1"}', 'input/number'],
-    ['a negative number', '{"expirySeconds":-1}', 'input/number'],
-    ['a fraction', '{"expirySeconds":1.5}', 'input/number'],
-    ['too large a number', '{"expirySeconds":1099511627776}', 'input/number'],
-    ['a deep body', `{"expirySeconds":${'['.repeat(20)}${']'.repeat(20)}}`, 'input/shape'],
-    ['a large body', `{"expirySeconds":"${'1'.repeat(65_536)}"}`, 'input/too-large'],
+    ['a field too few', '{"expirySeconds":1}', 'input/shape'],
+    ['no address', '{"expirySeconds":1,"consumer":"bob"}', 'input/address'],
+    ['a field too many', takeBody('1', ',"to":2'), 'input/shape'],
+    ['a field twice', takeBody('1', ',"expirySeconds":2'), 'input/shape'],
+    ['a key of the prototype', takeBody('1', ',"__proto__":{}'), 'input/shape'],
+    ['text for a number', takeBody('"1"'), 'input/number'],
+    ['a negative number', takeBody('-1'), 'input/number'],
+    ['a fraction', takeBody('1.5'), 'input/number'],
+    ['too large a number', takeBody('1099511627776'), 'input/number'],
+    ['a deep body', takeBody(`${'['.repeat(20)}${']'.repeat(20)}`), 'input/shape'],
+    ['a large body', takeBody(`"${'1'.repeat(65_536)}"`), 'input/too-large'],
   ])('refuses %s', async (_name, body, code, contentType) => {
     const { text } = await post('/v1/takeKey', body, contentType)
     expect(JSON.parse(text).error.code).toBe(code)

@@ -42,7 +42,7 @@ export type MeterRunView = {
 
 /** What a buyer wants to know of his meter. */
 export type MeterBrief = {
-  /** Keys that could serve a CTP of some expiry. */
+  /** Keys that could serve a CTP of some expiry, of an account where one is named. */
   keysLeft: number
   /** It has a source of readings: nothing is receipted by hand. */
   isMeasuring: boolean
@@ -50,8 +50,8 @@ export type MeterBrief = {
 
 /** What a household's programs ask of its running meter, by name: question and answer. */
 export type MeterCalls = {
-  describe: [{ expirySeconds: Seconds }, MeterBrief]
-  takeKey: [{ expirySeconds: Seconds }, { meterKey: Address; keysLeft: number }]
+  describe: [{ expirySeconds: Seconds; consumer?: Address }, MeterBrief]
+  takeKey: [{ expirySeconds: Seconds; consumer: Address }, { meterKey: Address; keysLeft: number }]
   bind: [
     { ctp: Ctp; consumer: Address; market: Market },
     { meterReadySignature: Signature; evidence: MeterEvidence },
@@ -108,11 +108,11 @@ const runViewCodec = objectCodec<MeterRunView>(
 /** The JSON forms of all calls: server and client both read this table. */
 export const meterCallCodecs: { readonly [Name in MeterCallName]: CodecsOf<MeterCalls[Name]> } = {
   describe: {
-    question: objectCodec('Describe', { expirySeconds: seconds }, {}),
+    question: objectCodec('Describe', { expirySeconds: seconds }, { consumer: addressCodec }),
     answer: objectCodec('MeterBrief', { keysLeft: count, isMeasuring: booleanCodec }, {}),
   },
   takeKey: {
-    question: objectCodec('TakeKey', { expirySeconds: seconds }, {}),
+    question: objectCodec('TakeKey', { expirySeconds: seconds, consumer: addressCodec }, {}),
     answer: objectCodec('TakenKey', { meterKey: addressCodec, keysLeft: count }, {}),
   },
   bind: {

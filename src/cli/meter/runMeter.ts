@@ -25,6 +25,7 @@ import { describeMeterBriefly } from './householdMeter.ts'
 import { type MeterCallHandlers, startMeterAgent } from './meterAgent.ts'
 import { requireFolderMarket } from './meterMarket.ts'
 import { createNodeGateway } from './nodeGateway.ts'
+import { takeKeyOrRenew } from './takeKeyOrRenew.ts'
 
 /** What `spb meter run` takes. */
 export type RunMeterOptions = GlobalOptions & {
@@ -32,6 +33,7 @@ export type RunMeterOptions = GlobalOptions & {
   stale: string
   longestGap: string
   highestPower: number
+  registerStep: number
   sendEvery: string
   once?: boolean
   /** False with --no-witness. */
@@ -45,9 +47,13 @@ const pollMs = 200
 const takeBytes = (length: number) => Uint8Array.from(randomBytes(length))
 
 function readRunnerOptions(options: RunMeterOptions): MeterRunnerOptions {
-  const { highestPower, stale, longestGap, sendEvery } = options
+  const { highestPower, registerStep, stale, longestGap, sendEvery } = options
   return {
-    rules: { longestGapSeconds: parseDuration(longestGap), highestWatts: highestPower },
+    rules: {
+      longestGapSeconds: parseDuration(longestGap),
+      highestWatts: highestPower,
+      registerStepWh: registerStep,
+    },
     outbox: { everyMs: parseDuration(sendEvery) * 1000 },
     staleMs: parseDuration(stale) * 1000,
   }
@@ -55,11 +61,8 @@ function readRunnerOptions(options: RunMeterOptions): MeterRunnerOptions {
 
 function handleCalls(meter: SoftwareMeter, parts: RunnerParts): MeterCallHandlers {
   return {
-    describe: ({ expirySeconds }) => describeMeterBriefly(meter, expirySeconds),
-    takeKey({ expirySeconds }) {
-      const { meterKey } = meter.takeKey(expirySeconds)
-      return { meterKey, keysLeft: meter.keysLeft(expirySeconds) }
-    },
+    describe: (asked) => describeMeterBriefly(meter, asked),
+    takeKey: (asked) => takeKeyOrRenew(meter, parts.renew, asked),
     bind: ({ ctp, consumer, market }) => meter.bind(ctp, consumer, market),
     receipt: ({ ctpId, deliveredWh, measuredAtSeconds }) =>
       meter.receipt(ctpId, deliveredWh, measuredAtSeconds),

@@ -45,7 +45,7 @@ describe('what observers link', () => {
     )
   })
 
-  it('is accounts that one root shows in gossip', () => {
+  it('P9: is accounts that one root shows in gossip, were a tree shared', () => {
     expect(joinByRoot([shown(ann, 'a'), shown(ben, 'b')])).toEqual([])
     const all = [shown(ann, 'a'), shown(ben, 'a'), shown(cem, 'a'), shown(ann, 'a')]
     expect(joinByRoot(all)).toEqual([

@@ -39,13 +39,11 @@ class Judge {
     return this.#homeOf.get(account)!
   }
 
-  /** How many pairs are of one household that changed its account in one of the two ways. */
-  countJoined(pairs: readonly AccountPair[], change?: HomeTruth['change']): number {
-    return pairs.filter(([first, second]) => {
-      const home = this.homeOf(first)
-      assert(home === this.homeOf(second), 'accounts are joined only where that is right')
-      return change === undefined || home.change === change
-    }).length
+  /** How many pairs an observer found; each is of one household. */
+  countJoined(pairs: readonly AccountPair[]): number {
+    const isRight = ([first, second]: AccountPair) => this.homeOf(first) === this.homeOf(second)
+    assert(pairs.every(isRight), 'accounts are joined only where that is right')
+    return pairs.length
   }
 
   /** How many accounts were given one meter, and rightly. */
@@ -104,15 +102,15 @@ function countCandidates(month: PrivacyMonth, gossip: readonly GossipRecord[], j
 function measureGossip(month: PrivacyMonth, judge: Judge): PrivacyFigures {
   const { gossip } = month
   const links = linkReceipts(gossip)
-  const joined = joinByRoot(gossip)
+  const all = auditReceipts(listEvidence(gossip))
   const candidates = countCandidates(month, gossip, judge)
   return {
     gossipRoots: new Set(gossip.map(({ submission }) => submission.evidence.coe.root)).size,
     gossipReceiptsPerRootMean: links.receiptsPerRootMean,
     gossipReceiptsPerRootMost: links.receiptsPerRootMost,
-    gossipRepeatedKeys: auditReceipts(listEvidence(gossip)).repeatedKeys,
-    gossipJoinedAtOnce: judge.countJoined(joined, 'at once'),
-    gossipJoinedWithTree: judge.countJoined(joined, 'with a next tree'),
+    gossipRepeatedKeys: all.repeatedKeys,
+    gossipAccountsPerRootMost: all.accountsPerRootMost,
+    gossipJoined: judge.countJoined(joinByRoot(gossip)),
     gossipCandidatesMean: meanOf(candidates),
     gossipCandidatesLeast: leastOf(candidates),
     gossipWitnessSet: links.witnessAnonymitySet,
@@ -191,7 +189,7 @@ function measureProducers(month: PrivacyMonth, judge: Judge): PrivacyFigures {
     const sold = month.chain.filter(({ item }) => item.ctp.producer === account)
     return {
       trades: meanOf([...countPurchases(sold).values()]),
-      joined: joinByRoot(own),
+      joined: judge.countJoined(joinByRoot(own)),
       ...{ links, candidates },
     }
   })
@@ -200,12 +198,7 @@ function measureProducers(month: PrivacyMonth, judge: Judge): PrivacyFigures {
     producerTradesPerAccountMean: meanOf(views.map(({ trades }) => trades)),
     producerReceiptsPerRootMean: meanOf(perRoot),
     producerReceiptsPerRootMost: mostOf(views.map(({ links }) => links.receiptsPerRootMost)),
-    producerJoinedAtOnceMean: meanOf(
-      views.map(({ joined }) => judge.countJoined(joined, 'at once')),
-    ),
-    producerJoinedWithTree: mostOf(
-      views.map(({ joined }) => judge.countJoined(joined, 'with a next tree')),
-    ),
+    producerJoinedMost: mostOf(views.map(({ joined }) => joined)),
     producerCandidatesMean: meanOf(views.flatMap(({ candidates }) => candidates)),
     producerCandidatesLeast: leastOf(views.flatMap(({ candidates }) => candidates)),
   }

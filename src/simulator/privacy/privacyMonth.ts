@@ -6,15 +6,17 @@ import {
   defaultTreeHeight,
   manufactureSoftwareMeter,
 } from '../../meter/manufactureSoftwareMeter.ts'
-import type { SoftwareMeter } from '../../meter/softwareMeter.ts'
+import { auditMeter } from '../../meter/meterAudit.ts'
+import type { ReservedKey, SoftwareMeter } from '../../meter/softwareMeter.ts'
 import { startWitnessService, type WitnessService } from '../../meter/witnessService.ts'
 import type { Address } from '../../protocol/bytes.ts'
 import { ctpIdOf, digestOf, type Market } from '../../protocol/digest.ts'
 import { keccak256 } from '../../protocol/keccak.ts'
 import type { RandomBytes } from '../../protocol/sealedBox.ts'
 import { addressOf, signMessage } from '../../protocol/signature.ts'
+import { SpbError } from '../../protocol/spbError.ts'
 import { type Standing, standingOf } from '../../protocol/standing.ts'
-import { maxUint40, seconds, wei, wh } from '../../protocol/units.ts'
+import { maxUint40, type Seconds, seconds, wei, wh } from '../../protocol/units.ts'
 import { createRandom, type Random } from '../random.ts'
 import type { AccountChange, PrivacyMonth, WitnessRecord } from './privacyRecords.ts'
 import { StreetRelay, takeTurn } from './streetRelay.ts'
@@ -35,7 +37,7 @@ export type PrivacyMonthOptions = {
 
 /** 20 meters for 30 days, about 20 CTPs a day and household, trees of the usual height. */
 export const defaultPrivacyMonth: PrivacyMonthOptions = {
-  ...{ seed: 1, households: 20, days: 30, ctpsPerDay: 20 },
+  ...{ seed: 2, households: 20, days: 30, ctpsPerDay: 20 },
   ...{ treeHeight: defaultTreeHeight, producers: 6, changing: 4 },
 }
 
@@ -68,8 +70,6 @@ type Home = {
   /** Seconds after the beginning of each step at which it acts: no two at once. */
   offsetSeconds: number
   randomBytes: RandomBytes
-  /** The tree of the last key that it used before the day on which accounts change. */
-  lastTree: number | undefined
 }
 
 type World = {
@@ -131,7 +131,7 @@ function createHome(
     ...{ nonces: keys.map(() => 0), change, isProducer: index < producers },
     joinsAtStep: Math.floor(random.between(-joiningDays * stepsPerDay, 0)),
     offsetSeconds: Math.floor((index * stepSeconds) / households) + 7,
-    ...{ randomBytes, lastTree: undefined },
+    randomBytes,
   }
 }
 
@@ -185,19 +185,36 @@ function startWitness({ relay, clock, standing, month }: World, home: Home): Wit
 const untilAborted = (_ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
 
-async function renewInTime({ relay, standing }: World, home: Home, nowSeconds: number) {
+async function renew({ relay, standing }: World, home: Home, nowSeconds: number) {
   const { meter, randomBytes, networkAddress } = home
-  if (!meter.needsRenewal(seconds(nowSeconds))) return
   await renewFromAny(meter, market, [relay.accessFrom(networkAddress)], {
     ...{ nowSeconds: seconds(nowSeconds), standing, randomBytes, pause: untilAborted },
   })
 }
 
-/** The account that pays; a key of a next tree may call for a fresh one. */
-function chooseAccount(home: Home, tree: number, isChangeDue: boolean): number {
-  if (!isChangeDue) home.lastTree = tree
-  if (!isChangeDue || home.change === 'never') return 0
-  return home.change === 'at once' || tree !== home.lastTree ? 1 : 0
+/** The account that pays; some change it only where the audit says that a fresh tree is next. */
+function chooseAccount(home: Home, expirySeconds: Seconds, isChangeDue: boolean): number {
+  const { change, meter, nonces } = home
+  if (!isChangeDue || change === 'never') return 0
+  if (change === 'at once' || nonces[1]! > 0) return 1
+  return auditMeter(meter.state, expirySeconds, expirySeconds).usedTree === undefined ? 1 : 0
+}
+
+/** A key for an account; in mid-tree a changed one has the meter renew first, as `spb ctp` does. */
+async function takeKey(
+  world: World,
+  home: Home,
+  account: Address,
+  nowSeconds: number,
+): Promise<ReservedKey> {
+  const expirySeconds = seconds(nowSeconds + stepSeconds)
+  try {
+    return home.meter.takeKey(expirySeconds, account)
+  } catch (error) {
+    if (!(error instanceof SpbError) || error.code !== 'meter/other-account') throw error
+    await renew(world, home, nowSeconds)
+    return home.meter.takeKey(expirySeconds, account)
+  }
 }
 
 function chooseProducer({ homes, options }: World, buyer: Home, random: Random): Address {
@@ -205,19 +222,19 @@ function chooseProducer({ homes, options }: World, buyer: Home, random: Random):
   return others[Math.floor(random.between(0, others.length))]!.accounts[0]!
 }
 
-function trade(world: World, home: Home, random: Random, nowSeconds: number, day: number): void {
+async function trade(world: World, home: Home, random: Random, nowSeconds: number, day: number) {
   const { month, options } = world
   const { meter, networkAddress } = home
   const expirySeconds = seconds(nowSeconds + stepSeconds)
-  const { meterKey, reference } = meter.takeKey(expirySeconds)
-  const account = chooseAccount(home, reference.tree, day >= options.days / 2)
+  const account = chooseAccount(home, expirySeconds, day >= options.days / 2)
+  const consumer = home.accounts[account]!
+  const { meterKey } = await takeKey(world, home, consumer, nowSeconds)
   const energyWh = Math.floor(random.between(100, 900))
   const ctp = {
     ...{ producer: chooseProducer(world, home, random), offerId: 1n, energyWh: wh(energyWh) },
     amountWei: wei((priceWeiPerKwh * BigInt(energyWh)) / 1000n),
     ...{ nonce: home.nonces[account]!++, expirySeconds, meterKey },
   }
-  const consumer = home.accounts[account]!
   const consumerSignature = signMessage(market, 'Ctp', ctp, home.keys[account]!)
   const submission = {
     ...{ market, ctp, consumerSignature },
@@ -245,10 +262,11 @@ async function playStep(world: World, step: number, randoms: readonly Random[]):
   for (const [index, home] of homes.entries()) {
     const nowSeconds = startSeconds + step * stepSeconds + home.offsetSeconds
     clock.setSeconds(nowSeconds)
-    if (step >= home.joinsAtStep) await renewInTime(world, home, nowSeconds)
+    const isDue = step >= home.joinsAtStep && home.meter.needsRenewal(seconds(nowSeconds))
+    if (isDue) await renew(world, home, nowSeconds)
     const random = randoms[index]!
     const day = Math.floor(step / stepsPerDay)
-    if (isTrading && random.chance(chance)) trade(world, home, random, nowSeconds, day)
+    if (isTrading && random.chance(chance)) await trade(world, home, random, nowSeconds, day)
   }
 }
 
@@ -257,7 +275,8 @@ async function playStep(world: World, step: number, randoms: readonly Random[]):
  * records what each observer is shown. The same options give the same month, to the byte.
  *
  * Meters renew by `needsRenewal` and post as witnesses all the time; one node is gateway and relay
- * of all. A CTP lasts 15 minutes and names a producer at random; 95 of 100 are delivered in full.
+ * of all. An account that changes in mid-tree gets a next tree first. A CTP lasts 15 minutes and
+ * names a producer at random; 95 of 100 are delivered in full.
  */
 export async function playPrivacyMonth(
   options: PrivacyMonthOptions = defaultPrivacyMonth,
