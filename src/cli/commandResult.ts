@@ -21,9 +21,9 @@ export class ToldFailure extends Error {
 }
 
 /** A JSON document of values that may hold bigints, which become decimal strings. */
-export function encodeJson(value: unknown): string {
+export function encodeJson(value: unknown, indent = 2): string {
   const encode = (_: string, item: unknown) => (typeof item === 'bigint' ? item.toString() : item)
-  return `${JSON.stringify(value, encode, 2)}\n`
+  return `${JSON.stringify(value, encode, indent)}\n`
 }
 
 /** Writes a result to standard output. */

@@ -4,6 +4,7 @@ import type { MeterGateway } from '../ports/meterGateway.ts'
 import type { MeterBinding } from '../ports/meterStorage.ts'
 import type { Bytes32 } from '../protocol/bytes.ts'
 import { SpbError } from '../protocol/spbError.ts'
+import { isUnfinished } from './allocation.ts'
 import type { SoftwareMeter } from './softwareMeter.ts'
 
 /** What watching CTPs works with. */
@@ -67,8 +68,8 @@ export class CtpWatch {
 
   /** CTPs that may still take energy. */
   #listOpen(nowMs: number): Set<Bytes32> {
-    const isOpen = ({ isReleased, deliveredWh, ctp }: MeterBinding) =>
-      !isReleased && deliveredWh < ctp.energyWh && nowMs < 1000 * (ctp.expirySeconds + 1)
+    const isOpen = (binding: MeterBinding) =>
+      isUnfinished(binding) && nowMs < 1000 * (binding.ctp.expirySeconds + 1)
     const open = new Set<Bytes32>()
     for (const { bindings } of this.#parts.meter.state.trees) {
       for (const binding of bindings) if (isOpen(binding)) open.add(binding.ctpId)

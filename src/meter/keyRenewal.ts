@@ -1,7 +1,8 @@
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
-import { SpbError } from '../protocol/spbError.ts'
+import { type SpbError, toCodedError } from '../protocol/spbError.ts'
 import { type Seconds, seconds } from '../protocol/units.ts'
+import { retryWaitMs } from './retryWait.ts'
 
 /** What renewing a meter's keys works with. */
 export type KeyRenewalParts = {
@@ -78,19 +79,15 @@ export class KeyRenewal {
       if (this.#isNeeded()) this.#nextMs = clock.nowMs() + longestRetryMs
       log.info({}, 'The meter has new keys.')
     } catch (error) {
-      this.#fail(
-        error instanceof SpbError
-          ? error
-          : new SpbError('node/internal', undefined, { cause: error }),
-      )
+      this.#fail(toCodedError(error))
     }
   }
 
   #fail(failure: SpbError): void {
     const { clock, log, random } = this.#parts
-    const waitMs = Math.min(longestRetryMs, this.#retryMs * 2 ** Math.min(this.#failures, 20))
-    this.#nextMs = clock.nowMs() + waitMs * (0.5 + random() / 2)
     this.#failures++
+    const plan = { firstMs: this.#retryMs, longestMs: longestRetryMs }
+    this.#nextMs = clock.nowMs() + retryWaitMs(this.#failures, plan, random())
     this.#failure = failure
     log.warn({ code: failure.code }, `No new keys yet: ${failure.message}`)
   }

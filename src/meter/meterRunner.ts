@@ -6,7 +6,7 @@ import type { MeterBinding } from '../ports/meterStorage.ts'
 import type { Scheduler } from '../ports/scheduler.ts'
 import type { Bytes32 } from '../protocol/bytes.ts'
 import type { ErrorCode } from '../protocol/errorTable.ts'
-import { SpbError } from '../protocol/spbError.ts'
+import { type SpbError, toCodedError } from '../protocol/spbError.ts'
 import { type Seconds, seconds } from '../protocol/units.ts'
 import { isUnfinished } from './allocation.ts'
 import { CtpWatch } from './ctpWatch.ts'
@@ -88,13 +88,6 @@ const finalRefusals: readonly ErrorCode[] = [
 ]
 /** Past its deadline by so long, a CTP that no node knows gets no certificate any more. */
 const forgottenSeconds = 3_600
-
-/** Any failure as one with a code. */
-function codedError(error: unknown): SpbError {
-  return error instanceof SpbError
-    ? error
-    : new SpbError('node/internal', undefined, { cause: error })
-}
 
 /**
  * A meter at work: turns its source's readings into receipts, hands these to the nodes until
@@ -291,7 +284,7 @@ export class MeterRunner {
         for (const ctpId of grown) this.#note(this.#parts.meter.bindingOf(ctpId)!)
         this.#storeFailure = undefined
       } catch (error) {
-        const failure = codedError(error)
+        const failure = toCodedError(error)
         if (!failure.code.startsWith('source/')) {
           this.#sayStoreFailure(failure)
           return
@@ -338,13 +331,13 @@ export class MeterRunner {
         await gateway.sendReceipt(signed)
         log.info({ ctpId, deliveredWh }, `Receipted ${deliveredWh} Wh for CTP ${ctpId}.`)
       } catch (error) {
-        if (!this.#isFinal(ctpId, codedError(error))) throw error
-        log.warn({ ctpId, code: codedError(error).code }, 'No node takes this receipt any more.')
+        if (!this.#isFinal(ctpId, toCodedError(error))) throw error
+        log.warn({ ctpId, code: toCodedError(error).code }, 'No node takes this receipt any more.')
       }
       meter.acknowledge(ctpId, deliveredWh)
       this.#outbox.sent(ctpId, deliveredWh, clock.nowMs())
     } catch (error) {
-      this.#outbox.failed(ctpId, codedError(error), clock.nowMs(), random())
+      this.#outbox.failed(ctpId, toCodedError(error), clock.nowMs(), random())
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Bytes32 } from '../protocol/bytes.ts'
 import type { SpbError } from '../protocol/spbError.ts'
 import type { Seconds, Wh } from '../protocol/units.ts'
+import { retryWaitMs } from './retryWait.ts'
 
 /** How often receipts leave a meter. */
 export type OutboxOptions = {
@@ -94,9 +95,9 @@ export class ReceiptOutbox {
     const entry = this.#waiting.get(ctpId)
     if (entry === undefined) return
     const { retryMs, longestRetryMs } = this.#options
-    const waitMs = Math.min(longestRetryMs, retryMs * 2 ** Math.min(entry.failures, 20))
-    const dueMs = nowMs + waitMs * (0.5 + spread / 2)
     const failures = entry.failures + 1
+    const plan = { firstMs: retryMs, longestMs: longestRetryMs }
+    const dueMs = nowMs + retryWaitMs(failures, plan, spread)
     this.#waiting.set(ctpId, { ...entry, failures, dueMs, lastError: error })
   }
 

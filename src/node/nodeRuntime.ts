@@ -5,7 +5,7 @@ import type { Log } from '../ports/log.ts'
 import type { Scheduler } from '../ports/scheduler.ts'
 import type { Verifier } from '../ports/verifier.ts'
 import type { CtpSubmission } from '../protocol/ctpSubmission.ts'
-import { SpbError } from '../protocol/spbError.ts'
+import { SpbError, toCodedError } from '../protocol/spbError.ts'
 import type { NodeEvent } from '../protocol/views.ts'
 import { followChain } from './chainFollower.ts'
 import type { NodeEffect, NodeInput, Reply } from './nodeEffect.ts'
@@ -231,8 +231,7 @@ export class NodeRuntime {
 
   /** What is in memory may be ahead of the disk: nothing more is said until a restart. */
   #fail(error: unknown): void {
-    const failure =
-      error instanceof SpbError ? error : new SpbError('node/internal', undefined, { cause: error })
+    const failure = toCodedError(error)
     this.#failure = failure
     this.#parts.log.error({ err: error }, 'the node stops: it cannot go on safely')
     for (const request of [...this.#waiting.keys()]) this.#refuse(request, failure)

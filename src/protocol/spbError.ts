@@ -41,3 +41,10 @@ export class SpbError extends Error {
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`Invariant broken: ${message}`)
 }
+
+/** Any failure as one with a code: what has none is our own bug, `node/internal`. */
+export function toCodedError(error: unknown): SpbError {
+  return error instanceof SpbError
+    ? error
+    : new SpbError('node/internal', undefined, { cause: error })
+}

@@ -9,7 +9,6 @@ import {
   voidCertificateCodec,
 } from '../protocol/messageCodecs.ts'
 import type { SignedErc } from '../protocol/signedErc.ts'
-import { SpbError } from '../protocol/spbError.ts'
 import {
   accountViewCodec,
   ctpDossierCodec,
@@ -35,7 +34,7 @@ import type {
   OfferView,
   ProofView,
 } from '../protocol/views.ts'
-import { createNodeHttp, type NodeHttpOptions, type NodeRequest } from './nodeHttp.ts'
+import { askNode, createNodeHttp, type NodeHttpOptions, type NodeRequest } from './nodeHttp.ts'
 
 /** Where a node is, and how patiently to ask it. */
 export type NodeClientOptions = NodeHttpOptions
@@ -75,16 +74,7 @@ function withQuery(path: string, filter: Record<string, unknown>): string {
 export function createNodeClient(options: NodeClientOptions): NodeClient {
   const http = createNodeHttp(options)
 
-  async function ask<View>(codec: Codec<View>, request: NodeRequest): Promise<View> {
-    const json = await http.send(request)
-    try {
-      return codec.decode(json, 'answer')
-    } catch (cause) {
-      if (!(cause instanceof SpbError)) throw cause
-      const message = `The node’s answer is not understood: ${cause.message}`
-      throw new SpbError('node/bad-answer', message, { cause, meta: { url: http.base } })
-    }
-  }
+  const ask = <View>(codec: Codec<View>, request: NodeRequest) => askNode(http, codec, request)
   const get = <View>(codec: Codec<View>, path: string) =>
     ask(codec, { method: 'GET', path, isRepeatable: true })
   const post = <View>(codec: Codec<View>, path: string, body: unknown, isRepeatable: boolean) =>

@@ -1,3 +1,4 @@
+import type { Codec } from '../protocol/codec.ts'
 import { type ErrorCode, isErrorCode } from '../protocol/errorTable.ts'
 import { type ErrorMeta, SpbError } from '../protocol/spbError.ts'
 import { parseNodeUrl } from './nodeUrl.ts'
@@ -160,5 +161,21 @@ export function createNodeHttp(options: NodeHttpOptions): NodeHttp {
         await new Promise((resolve) => setTimeout(resolve, Math.max(delayMs, waitMs)))
       }
     },
+  }
+}
+
+/** Asks a node, and reads its answer. Throws as `send`, and `node/bad-answer`. */
+export async function askNode<View>(
+  http: NodeHttp,
+  codec: Codec<View>,
+  request: NodeRequest,
+): Promise<View> {
+  const json = await http.send(request)
+  try {
+    return codec.decode(json, 'answer')
+  } catch (cause) {
+    if (!(cause instanceof SpbError)) throw cause
+    const message = `The node’s answer is not understood: ${cause.message}`
+    throw new SpbError('node/bad-answer', message, { cause, meta: { url: http.base } })
   }
 }

@@ -1,6 +1,5 @@
 import type { Address, Bytes32, Hex } from '../protocol/bytes.ts'
 import type { Codec } from '../protocol/codec.ts'
-import { SpbError } from '../protocol/spbError.ts'
 import { nodeStatusCodec } from '../protocol/viewCodecs.ts'
 import {
   answeredCodec,
@@ -15,7 +14,7 @@ import {
   witnessPostedCodec,
 } from '../protocol/witnessCodecs.ts'
 import type { WitnessPost } from '../protocol/witnessPost.ts'
-import { createNodeHttp, type NodeHttpOptions, type NodeRequest } from './nodeHttp.ts'
+import { askNode, createNodeHttp, type NodeHttpOptions, type NodeRequest } from './nodeHttp.ts'
 
 /**
  * A node as meters use it that witness for each other, over HTTP. Throws what the node answers;
@@ -44,16 +43,7 @@ export type WitnessClient = {
 export function createWitnessClient(options: NodeHttpOptions): WitnessClient {
   const http = createNodeHttp(options)
 
-  async function send<View>(codec: Codec<View>, request: NodeRequest): Promise<View> {
-    const json = await http.send(request)
-    try {
-      return codec.decode(json, 'answer')
-    } catch (cause) {
-      if (!(cause instanceof SpbError)) throw cause
-      const message = `The node’s answer is not understood: ${cause.message}`
-      throw new SpbError('node/bad-answer', message, { cause, meta: { url: http.base } })
-    }
-  }
+  const send = <View>(codec: Codec<View>, request: NodeRequest) => askNode(http, codec, request)
   const headersOf = (token: Bytes32) => ({ 'spb-witness-token': token })
 
   return {

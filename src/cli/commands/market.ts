@@ -3,15 +3,14 @@ import type { Command } from 'commander'
 import { deployMarket } from '../../adapters/chain/deployMarket.ts'
 import { type Address, bytesToHex } from '../../protocol/bytes.ts'
 import { addressOf } from '../../protocol/signature.ts'
-import { maxUint40, type Seconds } from '../../protocol/units.ts'
 import type { MarketView } from '../../protocol/views.ts'
 import { openAccount, resolveAddress } from '../accountFolder.ts'
 import type { Cli } from '../cli.ts'
 import { actionOf, addExamples, type Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
 import { type DataFolder, dataFolderOf } from '../dataFolder.ts'
+import { formatEnd } from '../formatEnd.ts'
 import { formatFacts } from '../formatTable.ts'
-import { formatTime } from '../formatTime.ts'
 import {
   addMarketTermOptions,
   describeMarketTerms,
@@ -93,14 +92,12 @@ async function showMarket(call: Call<object>): Promise<CommandResult> {
 /** Whom a market trusts to vouch for meters, a line each. */
 function describeStanding(market: MarketView, nowMs: number): [string, string][] {
   const { manufacturers, revokedMeters } = market
-  const until = (endsSeconds: Seconds) =>
-    endsSeconds === maxUint40 ? 'without end' : `until ${formatTime(endsSeconds, nowMs)}`
   const lines: [string, string][] = [
     ...manufacturers.map(({ manufacturer, endsSeconds }): [string, string] => {
-      return ['manufacturer', `${manufacturer} ${until(endsSeconds)}`]
+      return ['manufacturer', `${manufacturer} ${formatEnd(endsSeconds, nowMs)}`]
     }),
     ...revokedMeters.map(({ meter, endsSeconds }): [string, string] => {
-      return ['revoked meter', `${meter}, counts ${until(endsSeconds)}`]
+      return ['revoked meter', `${meter}, counts ${formatEnd(endsSeconds, nowMs)}`]
     }),
   ]
   return manufacturers.length > 0 ? lines : [['manufacturers', 'none'], ...lines]

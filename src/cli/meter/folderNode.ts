@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { systemClock } from '../../adapters/clock/systemClock.ts'
 import { renewFromAny } from '../../meter/findCoe.ts'
 import type { SoftwareMeter } from '../../meter/softwareMeter.ts'
+import { startWitnessService, type WitnessService } from '../../meter/witnessService.ts'
 import type { WitnessRelayAccess } from '../../ports/witnessRelay.ts'
 import type { Market } from '../../protocol/digest.ts'
 import type { SignedCoe } from '../../protocol/meterEvidence.ts'
@@ -20,6 +22,7 @@ export type FolderNode = {
   readStanding(): Promise<Standing>
 }
 
+const takeBytes = (length: number) => Uint8Array.from(randomBytes(length))
 const retryDelaysMs = [200, 800]
 
 function requireUrl(folder: DataFolder, given: string | undefined): string {
@@ -73,7 +76,19 @@ export async function renewKeys(parts: RenewKeysParts): Promise<SignedCoe> {
   const { meter, market, node, nowSeconds } = parts
   return await renewFromAny(meter, market, [node.relay], {
     ...{ nowSeconds, standing: await node.readStanding() },
-    randomBytes: (length) => Uint8Array.from(randomBytes(length)),
+    randomBytes: takeBytes,
+  })
+}
+
+/** Offers a meter as a witness through a data folder's node, until the service is closed. */
+export function serveAsWitness(
+  meter: SoftwareMeter,
+  market: Market,
+  { relay, readStanding }: FolderNode,
+): WitnessService {
+  return startWitnessService({
+    ...{ meter, market, readStanding, relays: [relay] },
+    ...{ clock: systemClock, randomBytes: takeBytes },
   })
 }
 

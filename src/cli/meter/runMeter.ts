@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { eventLoopScheduler, systemClock } from '../../adapters/clock/systemClock.ts'
@@ -6,8 +5,6 @@ import { MeterRunner, type MeterRunnerOptions } from '../../meter/meterRunner.ts
 import type { SoftwareMeter } from '../../meter/softwareMeter.ts'
 import type { ReadingSource } from '../../meter/sources/readingSource.ts'
 import { openSource } from '../../meter/sources/sourceRegistry.ts'
-import { startWitnessService } from '../../meter/witnessService.ts'
-import type { Market } from '../../protocol/digest.ts'
 import { parseDuration } from '../../protocol/parseText.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import type { Cli } from '../cli.ts'
@@ -20,7 +17,7 @@ import { chooseMeterName, openMeter, runPathOf } from '../meterFolder.ts'
 import { type ClosingStack, createClosingStack } from '../up/closingStack.ts'
 import { listenForInterruption } from '../up/interruption.ts'
 import { listRunFacts, viewRun } from './describeRun.ts'
-import { type FolderNode, openFolderNode, renewKeys, secondsOf } from './folderNode.ts'
+import { openFolderNode, renewKeys, secondsOf, serveAsWitness } from './folderNode.ts'
 import { describeMeterBriefly } from './householdMeter.ts'
 import { type MeterCallHandlers, startMeterAgent } from './meterAgent.ts'
 import { requireFolderMarket } from './meterMarket.ts'
@@ -44,7 +41,6 @@ export type RunMeterOptions = GlobalOptions & {
 type Running = { name: string; meter: SoftwareMeter; runner: MeterRunner; logPath: string }
 
 const pollMs = 200
-const takeBytes = (length: number) => Uint8Array.from(randomBytes(length))
 
 function readRunnerOptions(options: RunMeterOptions): MeterRunnerOptions {
   const { highestPower, registerStep, stale, longestGap, sendEvery } = options
@@ -96,14 +92,6 @@ function openRunSource(cli: Cli, spec: string | undefined): ReadingSource | unde
   return openSource(spec, { nowMs, random: Math.random, env, cwd })
 }
 
-function startWitnessing(start: Start, market: Market, meter: SoftwareMeter, node: FolderNode) {
-  const service = startWitnessService({
-    ...{ meter, market, relays: [node.relay], clock: systemClock, randomBytes: takeBytes },
-    readStanding: node.readStanding,
-  })
-  start.stack.push(() => service.close())
-}
-
 /** Starts all parts of a running meter, each pushed onto the stack as soon as it runs. */
 async function startMeter(start: Start, options: RunMeterOptions, named?: string) {
   const { cli, folder, stack, say } = start
@@ -131,7 +119,10 @@ async function startMeter(start: Start, options: RunMeterOptions, named?: string
   stack.push(() => agent.close())
   runner.start()
   stack.push(() => runner.close())
-  if (options.witness) startWitnessing(start, market, meter, node)
+  if (options.witness) {
+    const service = serveAsWitness(meter, market, node)
+    stack.push(() => service.close())
+  }
   return { name, meter, runner, logPath }
 }
 

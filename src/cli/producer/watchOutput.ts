@@ -1,7 +1,7 @@
 import type { Address } from '../../protocol/bytes.ts'
 import { nameAddresses } from '../accountFolder.ts'
 import type { Cli } from '../cli.ts'
-import type { CommandResult } from '../commandResult.ts'
+import { type CommandResult, encodeJson } from '../commandResult.ts'
 import type { DataFolder } from '../dataFolder.ts'
 import { formatTime } from '../formatTime.ts'
 import { formatAmount, formatEnergy, shortenHex } from '../formatUnits.ts'
@@ -28,9 +28,6 @@ function namingOf(folder: DataFolder): Naming {
   const names = nameAddresses(folder)
   return (address) => names.get(address) ?? shortenHex(address)
 }
-
-const encodeLine = (value: unknown): string =>
-  `${JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? item.toString() : item))}\n`
 
 function describeReach({ node, chain }: WatchSnapshot): string[] {
   return [
@@ -80,7 +77,7 @@ function followChanges(
 
 /** One JSON document a line: `reach` where node or chain come or go, `trade` where one changes. */
 function createJsonLines(cli: Cli): WatchOutput {
-  const write = (value: unknown) => void cli.stdout.write(encodeLine(value))
+  const write = (value: unknown) => void cli.stdout.write(encodeJson(value, 0))
   return followChanges(
     ({ node, chain, nowSeconds }) => write({ kind: 'reach', node, chain, nowSeconds }),
     (trade, { nowSeconds }) => write({ kind: 'trade', nowSeconds, trade }),

@@ -1,9 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { systemClock } from '../../adapters/clock/systemClock.ts'
-import { startWitnessService } from '../../meter/witnessService.ts'
 import type { Market } from '../../protocol/digest.ts'
 import type { DataFolder } from '../dataFolder.ts'
-import { openFolderNode, secondsOf } from '../meter/folderNode.ts'
+import { openFolderNode, secondsOf, serveAsWitness } from '../meter/folderNode.ts'
 import { makeStreetMeters, openStreetMeters } from '../meterFolder.ts'
 import type { ClosingStack } from './closingStack.ts'
 
@@ -21,12 +18,7 @@ export function startStreetWitnesses(folder: DataFolder, context: StreetContext)
   makeStreetMeters(folder, secondsOf(nowMs()))
   for (const meter of openStreetMeters(folder)) {
     stack.push(() => meter.close())
-    const node = openFolderNode(folder, market, url)
-    const service = startWitnessService({
-      ...{ meter, market, relays: [node.relay], clock: systemClock },
-      readStanding: node.readStanding,
-      randomBytes: (length) => Uint8Array.from(randomBytes(length)),
-    })
+    const service = serveAsWitness(meter, market, openFolderNode(folder, market, url))
     stack.push(() => service.close())
   }
 }

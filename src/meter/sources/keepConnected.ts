@@ -1,4 +1,5 @@
 import type { SpbError } from '../../protocol/spbError.ts'
+import { retryWaitMs } from '../retryWait.ts'
 import type { SourceEnvironment, SourceState } from './readingSource.ts'
 import { sourceLimits } from './sourceLimits.ts'
 import { startSourceTimer } from './sourceTimer.ts'
@@ -25,8 +26,8 @@ const firstRetryMs = 1_000
  * do not come back at once to a broker that was away.
  */
 export function retryDelayMs(failures: number, random: number): number {
-  const fullMs = Math.min(sourceLimits.retryMs, firstRetryMs * 2 ** Math.min(failures - 1, 16))
-  return Math.round(fullMs - (fullMs / 2) * random)
+  const plan = { firstMs: firstRetryMs, longestMs: sourceLimits.retryMs }
+  return Math.round(retryWaitMs(failures, plan, 1 - random))
 }
 
 /**
