@@ -34,7 +34,7 @@ import type {
   OfferView,
   ProofView,
 } from '../protocol/views.ts'
-import { askNode, createNodeHttp, type NodeHttpOptions, type NodeRequest } from './nodeHttp.ts'
+import { createNodeHttp, type NodeHttpOptions, type NodeRequest, requestView } from './nodeHttp.ts'
 
 /** Where a node is, and how patiently to ask it. */
 export type NodeClientOptions = NodeHttpOptions
@@ -74,7 +74,7 @@ function withQuery(path: string, filter: Record<string, unknown>): string {
 export function createNodeClient(options: NodeClientOptions): NodeClient {
   const http = createNodeHttp(options)
 
-  const ask = <View>(codec: Codec<View>, request: NodeRequest) => askNode(http, codec, request)
+  const ask = <View>(codec: Codec<View>, request: NodeRequest) => requestView(http, codec, request)
   const get = <View>(codec: Codec<View>, path: string) =>
     ask(codec, { method: 'GET', path, isRepeatable: true })
   const post = <View>(codec: Codec<View>, path: string, body: unknown, isRepeatable: boolean) =>

@@ -165,7 +165,7 @@ export function createNodeHttp(options: NodeHttpOptions): NodeHttp {
 }
 
 /** Asks a node, and reads its answer. Throws as `send`, and `node/bad-answer`. */
-export async function askNode<View>(
+export async function requestView<View>(
   http: NodeHttp,
   codec: Codec<View>,
   request: NodeRequest,

@@ -14,7 +14,7 @@ import {
   witnessPostedCodec,
 } from '../protocol/witnessCodecs.ts'
 import type { WitnessPost } from '../protocol/witnessPost.ts'
-import { askNode, createNodeHttp, type NodeHttpOptions, type NodeRequest } from './nodeHttp.ts'
+import { createNodeHttp, type NodeHttpOptions, type NodeRequest, requestView } from './nodeHttp.ts'
 
 /**
  * A node as meters use it that witness for each other, over HTTP. Throws what the node answers;
@@ -43,7 +43,7 @@ export type WitnessClient = {
 export function createWitnessClient(options: NodeHttpOptions): WitnessClient {
   const http = createNodeHttp(options)
 
-  const send = <View>(codec: Codec<View>, request: NodeRequest) => askNode(http, codec, request)
+  const send = <View>(codec: Codec<View>, request: NodeRequest) => requestView(http, codec, request)
   const headersOf = (token: Bytes32) => ({ 'spb-witness-token': token })
 
   return {
