@@ -34,7 +34,7 @@ async function withFolder<Result>(work: (folder: string) => Promise<Result>): Pr
 async function measureAdmission(submissions: readonly CtpSubmission[]): Promise<number> {
   return withFolder(async (folder) => {
     const store = openSqliteStore({ path: join(folder, 'ledger.db'), marketId })
-    const chain = createRichChain(submissions)
+    const chain = createRichChain(submissions.length)
     const node = await composeNode(
       { facts: benchFacts, memberKey, ...benchOptions },
       { store, chain, log: quiet, clock: { nowMs: () => chain.timeSeconds * 1000 } },

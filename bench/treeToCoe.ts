@@ -43,7 +43,7 @@ function makeMeter(folder: string, name: string): SoftwareMeter {
 
 /** A node with its HTTP server. */
 async function startNode() {
-  const chain = createRichChain([])
+  const chain = createRichChain(0)
   const node = await composeNode(
     { facts: benchFacts, memberKey, ...benchOptions },
     {

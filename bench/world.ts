@@ -40,15 +40,22 @@ export const benchOptions = {
   isFirstStart: true,
 }
 
-/** Submissions of as many accounts, each with a meter, eight keys and a CoE of its own. */
-export function makeSubmissions(count: number): CtpSubmission[] {
+/** The key of one member of a committee of several. */
+export const committeeKeyOf = (member: number): Uint8Array => keyOf(`committee member ${member}`)
+
+/**
+ * Submissions of as many accounts, from that one on, each with a meter, eight keys and a CoE of
+ * its own.
+ */
+export function makeSubmissions(count: number, first = 0): CtpSubmission[] {
   const witnesses = Array.from({ length: 100 }, (_, index) => {
     const key = keyOf(`witness ${index}`)
     const certificate = { meter: addressOf(key), model: zeroBytes32, notAfterSeconds: farFuture }
     const signature = signMessage(market, 'MeterCertificate', certificate, manufacturerKey)
     return { key, certificate, signature }
   })
-  return Array.from({ length: count }, (_, index) => {
+  return Array.from({ length: count }, (_, place) => {
+    const index = first + place
     const witness = witnesses[index % witnesses.length]!
     const meterKey = keyOf(`meter ${index}`)
     const others = Array.from({ length: 7 }, (_, leaf) =>
@@ -91,14 +98,17 @@ export function makeSubmissions(count: number): CtpSubmission[] {
 }
 
 /** A chain of one block in which every consumer is rich and the producer has energy to sell. */
-export function createRichChain(submissions: readonly CtpSubmission[]): Chain & {
-  timeSeconds: number
-} {
+export function createRichChain(
+  accounts: number,
+  members: readonly Address[] = [addressOf(memberKey)],
+): Chain & { timeSeconds: number } {
   const block = { number: 1, hash: zeroBytes32, timeSeconds: startSeconds }
   const placed = { blockNumber: 1, transactionHash: zeroBytes32 }
-  const consumers = submissions.map((_, index) => addressOf(keyOf(`consumer ${index}`)))
+  const consumers = Array.from({ length: accounts }, (_, index) =>
+    addressOf(keyOf(`consumer ${index}`)),
+  )
   const events: ChainEvent[] = [
-    { kind: 'EpochOpened', epoch: 1, members: [addressOf(memberKey)], ...placed },
+    { kind: 'EpochOpened', epoch: 1, members: [...members], ...placed },
     {
       kind: 'ManufacturerSet',
       ...{ manufacturer: addressOf(manufacturerKey), endsSeconds: farFuture, ...placed },
@@ -120,8 +130,10 @@ export function createRichChain(submissions: readonly CtpSubmission[]): Chain & 
     blockAt: async (number) => (number === 1 ? block : undefined),
     events: async (from) => (from <= 1 ? events : []),
     accounts: async (addresses) => addresses.map(rich),
-    committee: async () => ({ members: [addressOf(memberKey)], endedAtSeconds: seconds(0) }),
+    committee: async () => ({ members: [...members], endedAtSeconds: seconds(0) }),
     currentEpoch: async () => 1,
+    headers: async () => [],
+    announceRoot: async () => false,
     sendSettlement: async () => zeroBytes32,
     outcomeOf: async () => ({ status: 'pending' }),
   }

@@ -16,6 +16,7 @@ import {
   messageNames,
 } from '../src/protocol/messages.ts'
 import { paymentOf } from '../src/protocol/payment.ts'
+import { encodePeerRecord, signPeerRecord } from '../src/protocol/peerRecord.ts'
 import { type BatchItem, itemsHashOf, packBatch } from '../src/protocol/settlementBatch.ts'
 import { addressOf, recoverSigner, signDigest } from '../src/protocol/signature.ts'
 import { maxUint32, maxUint40, maxUint96, wei, wh } from '../src/protocol/units.ts'
@@ -226,6 +227,25 @@ function buildHostileSignatures() {
   }))
 }
 
+function buildPeerRecords() {
+  const records: [string, string[], bigint][] = [
+    ['12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp', ['/ip4/127.0.0.1/tcp/4001'], 1n],
+    ['12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp', [], 0n],
+    ['a', ['/dns4/node.example.org/tcp/443', '/ip6/::1/tcp/65535'], 2n ** 64n - 1n],
+    ['Zoë', ['/dns4/häuschen.example/tcp/1', '😀'], 1_800_000_000_000n],
+  ]
+  return records.map(([peerId, addresses, sequence], index) => {
+    const key = bytesOf(`member ${index}`)
+    const record = signPeerRecord(market, { peerId, addresses, sequence }, key)
+    return {
+      ...record,
+      sequence: sequence.toString(),
+      signer: addressOf(key),
+      packed: bytesToHex(encodePeerRecord(record)),
+    }
+  })
+}
+
 function bytesFrom(hex: Hex): Uint8Array {
   return Uint8Array.from(Buffer.from(hex.slice(2), 'hex'))
 }
@@ -240,6 +260,7 @@ function buildVectors() {
     payments: buildPayments(),
     signatures: buildSignatures(),
     hostileSignatures: buildHostileSignatures(),
+    peerRecords: buildPeerRecords(),
   }
   const lengths = Object.entries(lists).map(([name, list]) => [name, list.length])
   return {

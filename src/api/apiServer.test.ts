@@ -214,6 +214,29 @@ describe('refusals', () => {
     })
   })
 
+  it.each<[Record<string, number>, string]>([
+    [{ retryAfterSeconds: 7 }, '7'],
+    [{ retryAfterSeconds: 0.2 }, '1'],
+    [{ retryAfterSeconds: 1e9 }, '3600'],
+    [{ retryAfterSeconds: -1 }, '2'],
+    [{}, '2'],
+  ])('says when to try again: %s', async (meta, seconds) => {
+    const node = createFakeNode({
+      submitCtp: async () => {
+        throw new SpbError('node/overloaded', undefined, { meta })
+      },
+    })
+    const server = await serve(node)
+    const body = post(ctpSubmissionCodec.encode(fakeSubmission()))
+    const answer = await read(server, '/v1/ctps', body)
+    expect(answer.status).toBe(429)
+    expect(answer.headers.get('retry-after')).toBe(seconds)
+    expect(answer.body.error).toMatchObject({
+      ...{ code: 'node/overloaded', meta: { retryAfterSeconds: Number(seconds) } },
+    })
+    expect((await read(server, '/v1/ctps/99')).headers.get('retry-after')).toBeNull()
+  })
+
   it('says nothing of a bug but that there is one', async () => {
     const node = createFakeNode({
       totals: () => {

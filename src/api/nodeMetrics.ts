@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { NodeService } from '../node/nodeService.ts'
 import type { ErrorCode } from '../protocol/errorTable.ts'
-import type { NodeStatus, NodeTotals } from '../protocol/views.ts'
+import type { NodeStatus, NodeTotals, PeerView } from '../protocol/views.ts'
 import type { EventHub } from './eventHub.ts'
 
 /** Ether as a float: for charts only, never for sums. */
@@ -21,6 +21,26 @@ const statusGauges: Record<string, [help: string, read: (s: NodeStatus) => numbe
     'Blocks from the confirmed one to the newest.',
     (s) => (s.head && s.confirmed ? s.head.number - s.confirmed.number : undefined),
   ],
+  clock_skew_seconds: [
+    'Seconds by which the clock is ahead of the newest block.',
+    (s) => s.clockSkewSeconds,
+  ],
+  committee_members: ['Members of the committee.', (s) => s.committee.length],
+  peers: ['Nodes that this one is connected to.', (s) => s.peers?.length],
+  member_peers: [
+    'Other members of the committee that this node is connected to.',
+    (s) => s.peers && countMembers(s.peers),
+  ],
+  is_caught_up: [
+    '1 while the node knows what the others know, 0 while it fetches it.',
+    (s) => (s.caughtUp === undefined ? undefined : s.caughtUp ? 1 : 0),
+  ],
+  equivocations: ['Members proved to have voted twice.', (s) => s.equivocations?.length],
+}
+
+/** Members among peers: one with two peer ids counts once. */
+function countMembers(peers: readonly PeerView[]): number {
+  return new Set(peers.flatMap(({ member }) => member ?? [])).size
 }
 
 /** Counters that the node itself keeps. */
@@ -79,6 +99,15 @@ function registerNode(series: Registry, node: NodeService): void {
       },
     })
   }
+  new Counter({
+    name: 'spb_divergent_blocks_total',
+    help: 'Blocks whose root was not the one that their proposer had announced.',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(node.status().divergence ?? 0)
+    },
+  })
   new Gauge({
     name: 'spb_held_ether',
     help: 'Ether that live CTPs hold.',

@@ -187,6 +187,26 @@ describe('GET /metrics', () => {
     expect(again.get('spb_ctps_settled_total')).toBe(4)
   })
 
+  it('tells how the node is among others, and nothing of that where it is alone', async () => {
+    const node = createFakeNode()
+    const peers = [{ peerId: 'a', member: 2 }, { peerId: 'b' }, { peerId: 'c', member: 2 }]
+    const counts = { divergence: 4, clockSkewSeconds: -3, caughtUp: false }
+    const alone = node.current
+    node.current = { ...alone, ...counts, peers, equivocations: [{ epoch: 1, member: 3 }] }
+    await serve(node)
+    const scrape = async () => parseMetrics(await (await fetch(`${server.url}/metrics`)).text())
+    const expected = {
+      ...{ spb_committee_members: 1, spb_peers: 3, spb_member_peers: 1, spb_is_caught_up: 0 },
+      ...{ spb_divergent_blocks_total: 4, spb_equivocations: 1, spb_clock_skew_seconds: -3 },
+    }
+    expect(Object.fromEntries(await scrape())).toMatchObject(expected)
+    node.current = { ...node.current, caughtUp: true }
+    expect((await scrape()).get('spb_is_caught_up')).toBe(1)
+    node.current = alone
+    const names = [...(await scrape()).keys()]
+    expect(names.filter((name) => /peers|caught|skew|equivocations/.test(name))).toEqual([])
+  })
+
   it('leaves out what the node does not know', async () => {
     const node = createFakeNode()
     const { head, confirmed, ...rest } = node.current

@@ -33,15 +33,42 @@ export function toSpbError(error: unknown): SpbError {
 /** The body of every answer that is not a success. */
 export type ErrorBody = { error: ReturnType<SpbError['toJSON']> }
 
-/** Body and status of an error's answer. */
-export function describeError(error: SpbError): { status: number; body: ErrorBody } {
-  return { status: errorTable[error.code].http, body: { error: error.toJSON() } }
+/** When to try again where the node did not say: a queue is worked off by then. */
+const usualRetrySeconds = 2
+const longestRetrySeconds = 3600
+
+/** After how many seconds the same request may do better; undefined where waiting is no help. */
+function retryAfterOf({ code, meta }: SpbError): number | undefined {
+  const { retryAfterSeconds } = meta
+  if (typeof retryAfterSeconds === 'number' && retryAfterSeconds > 0) {
+    return Math.min(Math.ceil(retryAfterSeconds), longestRetrySeconds)
+  }
+  return code === 'node/overloaded' ? usualRetrySeconds : undefined
+}
+
+/** An error's answer. */
+export type ErrorAnswer = {
+  status: number
+  /** For the Retry-After header; its facts say the same. */
+  retryAfterSeconds?: number
+  body: ErrorBody
+}
+
+/** Status, header and body of an error's answer. */
+export function describeError(error: SpbError): ErrorAnswer {
+  const status = errorTable[error.code].http
+  const json = error.toJSON()
+  const retryAfterSeconds = retryAfterOf(error)
+  if (retryAfterSeconds === undefined) return { status, body: { error: json } }
+  const meta = { ...json.meta, retryAfterSeconds }
+  return { status, retryAfterSeconds, body: { error: { ...json, meta } } }
 }
 
 /** Answers a request with an error, and logs it where it is the node's own fault. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = toSpbError(error)
-  const { status, body } = describeError(known)
+  const { status, body, retryAfterSeconds } = describeError(known)
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   if (status >= 500 && status !== 503) {
     request.log.error({ err: error, code: known.code }, 'request failed')
   }

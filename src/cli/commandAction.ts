@@ -5,7 +5,8 @@ import { type CommandResult, ToldFailure, writeResult } from './commandResult.ts
 /** Options that every command takes. */
 export type GlobalOptions = {
   data?: string
-  node?: string
+  /** In the order of asking; absent where none was named. */
+  node?: string[]
   chain?: string
   json?: boolean
 }

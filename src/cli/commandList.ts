@@ -33,6 +33,12 @@ export const commandList: readonly CommandEntry[] = [
     load: async () => (await import('./commands/up.ts')).defineUp,
   },
   {
+    name: 'devnet',
+    group: running,
+    summary: 'run a whole committee with its Ethereum network on this machine',
+    load: async () => (await import('./commands/devnet.ts')).defineDevnet,
+  },
+  {
     name: 'account',
     group: household,
     summary: 'accounts of households: keys, deposits, withdrawals',
@@ -93,6 +99,12 @@ export const commandList: readonly CommandEntry[] = [
     group: trading,
     summary: 'a file that proves a trade to anyone',
     load: async () => (await import('./commands/receipt.ts')).defineReceipt,
+  },
+  {
+    name: 'proof',
+    group: trading,
+    summary: 'prove by a block’s header that a CTP is live',
+    load: async () => (await import('./commands/proof.ts')).defineProof,
   },
   {
     name: 'settle',

@@ -22,7 +22,11 @@ export type DataFolder = {
 
 /** The data folder of a call: --data, else SPB_HOME, else `.spb` where the person is. */
 export function dataFolderOf(cli: Cli, options: GlobalOptions): DataFolder {
-  const path = resolve(cli.cwd, options.data ?? (cli.env.SPB_HOME || '.spb'))
+  return dataFolderAt(resolve(cli.cwd, options.data ?? (cli.env.SPB_HOME || '.spb')))
+}
+
+/** The data folder at an absolute path. */
+export function dataFolderAt(path: string): DataFolder {
   const node = join(path, 'node')
   return {
     ...{ path, node },

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Market } from '../protocol/digest.ts'
 import { SpbError } from '../protocol/spbError.ts'
+import { createFailoverClient } from '../sdk/failoverClient.ts'
 import { createNodeClient, type NodeClient } from '../sdk/nodeClient.ts'
 import type { Call } from './commandAction.ts'
 import { type DataFolder, dataFolderOf } from './dataFolder.ts'
@@ -11,6 +12,8 @@ import { readMarketRecord } from './marketRecord.ts'
 export type NodeAccess = {
   folder: DataFolder
   node: NodeClient
+  /** Each of the nodes that were named, for what several have to keep. */
+  nodes: NodeClient[]
   /** The market that the folder belongs to; undefined where it belongs to none. */
   market: Market | undefined
 }
@@ -25,18 +28,36 @@ export function marketOfFolder(folder: DataFolder): Market | undefined {
   return record && { chainId: record.chainId, address: record.address }
 }
 
-/** The node that a call is about: --node, else the one that runs on the data folder. */
+/**
+ * Where the nodes of a call answer, one or more: those of --node, else the one that runs on the
+ * data folder. Throws `node/unreachable` where there is none.
+ */
+export function listNodeUrls(
+  folder: DataFolder,
+  given: readonly string[] | undefined,
+): readonly string[] {
+  const urls = given ?? [readEndpoint(folder)?.url].filter((url) => url !== undefined)
+  if (urls.length > 0) return urls
+  throw new SpbError('node/unreachable', 'No node runs on this data folder.', {
+    hint: 'Start one with spb up, or name one with --node URL.',
+    meta: { folder: folder.path },
+  })
+}
+
+/**
+ * The node that a call is about: of several that were named the first, and where it fails the
+ * next one, which is said on standard error.
+ */
 export function openNode({ cli, options }: Call<object>): NodeAccess {
   const folder = dataFolderOf(cli, options)
-  const url = options.node ?? readEndpoint(folder)?.url
-  if (url === undefined) {
-    throw new SpbError('node/unreachable', 'No node runs on this data folder.', {
-      hint: 'Start one with spb up, or name one with --node URL.',
-      meta: { folder: folder.path },
-    })
+  const clients = listNodeUrls(folder, options.node).map((url) =>
+    createNodeClient({ url, retryDelaysMs: [100, 300] }),
+  )
+  const onChange = (url: string) => {
+    cli.stderr.write(`${url} answers instead; its numbers of CTPs are its own: name them by id.\n`)
   }
-  const node = createNodeClient({ url, retryDelaysMs: [100, 300] })
-  return { folder, node, market: marketOfFolder(folder) }
+  const node = createFailoverClient(clients, { onChange })
+  return { folder, node, nodes: clients, market: marketOfFolder(folder) }
 }
 
 /** The market to act in. A node of another market than the folder’s is refused. */

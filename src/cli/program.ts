@@ -35,7 +35,11 @@ export function createProgram(cli: Cli, entries: readonly CommandEntry[] = comma
     .description('Neighbours sell each other electricity over an Ethereum network.')
     .version(readVersion())
     .option('--data <folder>', 'where keys and databases are (default: $SPB_HOME, else .spb)')
-    .option('--node <url>', 'the node to ask (default: the one that runs on the data folder)')
+    .option(
+      '--node <url>',
+      'the node to ask (default: the one that runs on the data folder); may be given again',
+      (url: string, before: string[] = []) => [...before, url],
+    )
     .option('--chain <url>', 'the Ethereum client (default: the node’s)')
     .option('--json', 'print one JSON document')
     .exitOverride()

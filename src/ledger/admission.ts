@@ -99,6 +99,10 @@ function checkNonce(
   const row = bytes && decodeNonceRow(bytes)
   if (row?.isVoidSigned || row?.isVoided)
     throw new SpbError('ctp/nonce-closed', undefined, { meta })
+  // Not even for the CTP that a report names: a vote of the new epoch might meet an old one.
+  if (nonce === next && row?.isReported) {
+    throw new SpbError('ctp/nonce-inherited', undefined, { meta })
+  }
   const known = row?.certifiedCtpId ?? row?.votedCtpId
   if (known !== undefined && known !== ctpId) {
     throw new SpbError('ctp/nonce-reused', undefined, { meta })
@@ -107,7 +111,7 @@ function checkNonce(
     throw new SpbError('ctp/nonce-closed', undefined, { meta })
   }
   // Settling this nonce may slide the window; what falls out of it must not be live any more.
-  for (const live of state.accounts.liveOf(consumer).values()) {
+  for (const live of state.accounts.allOf(consumer)) {
     if (live.nonce <= nonce - limits.nonceWindow) {
       throw new SpbError('ctp/nonce-window', undefined, {
         meta: { ...meta, freeAtSeconds: freeAtSecondsOf(state, live.expirySeconds) },

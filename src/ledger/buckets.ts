@@ -20,6 +20,18 @@ export const buckets = {
   byAccount: 8,
   /** Number → a batch that this node signed, packed. */
   batch: 9,
+  /** Member → its newest peer record. */
+  peerRecord: 10,
+  /** Epoch, member → two votes that prove that it cheats. */
+  equivocation: 11,
+  /** Account → the highest nonce that members of an ended epoch reported. */
+  nonceFloor: 12,
+  /** Epoch and member → that member's last word. */
+  epochEnd: 13,
+  /** Votes root and page → a part of a report; votes root alone → pages, once all are there. */
+  reportPage: 14,
+  /** Account and nonce → a CTP that was signed at it: voided here, or reported. */
+  shownCtp: 15,
   /** Chain: account → its state at the confirmed block. */
   account: 16,
   /** Chain: offer id → offer, and how much of it was sold. */
@@ -34,4 +46,6 @@ export const buckets = {
   manufacturer: 21,
   /** Chain: revoked meter → end of its standing. */
   revokedMeter: 22,
+  /** Chain: epoch → its members, when it ended, and their last words that count. */
+  committee: 23,
 } as const

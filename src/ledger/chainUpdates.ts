@@ -1,4 +1,4 @@
-import type { AccountState, BlockRef, ChainEvent } from '../ports/chain.ts'
+import type { AccountState, BlockHeader, BlockRef, ChainEvent } from '../ports/chain.ts'
 import type { Change } from '../ports/store.ts'
 import type { Bytes32 } from '../protocol/bytes.ts'
 import { ByteWriter } from '../protocol/byteWriter.ts'
@@ -8,6 +8,7 @@ import { isUsedOnChain } from './accountBook.ts'
 import { buckets } from './buckets.ts'
 import { decodeOffer, encodeAccountState, encodeOffer, encodeSettlement } from './chainRows.ts'
 import { type ClosedCtp, encodeClosedCtp, type LiveCtp } from './ctpRow.ts'
+import { epochChange } from './epochs.ts'
 import { decodeUndo, Journal } from './journal.ts'
 import { accountKey, idKey, metaKey, numberKey, offerKey } from './keys.ts'
 import {
@@ -48,6 +49,8 @@ export type ChainUpdate = {
   skipped: Bytes32[]
   /** Every account that the events name, as of the confirmed block. */
   accounts: AccountState[]
+  /** Of blocks after the last head up to the new one, as far as the client told them. */
+  headers?: BlockHeader[]
 }
 
 /** CTPs that an update closed. */
@@ -56,7 +59,7 @@ export type ClosedByUpdate = { ctp: LiveCtp; closed: ClosedCtp }
 /** What was read from the chain, and can be read from it again. */
 const chainBuckets = [
   ...[buckets.account, buckets.offer, buckets.settlement, buckets.energyAccount, buckets.undo],
-  ...[buckets.manufacturer, buckets.revokedMeter],
+  ...[buckets.manufacturer, buckets.revokedMeter, buckets.committee],
 ]
 
 /** How many updates can be taken back. */
@@ -76,6 +79,8 @@ export function applyChainUpdate(state: LedgerState, update: ChainUpdate): Close
     applyOfferEvent(journal, event)
     const standing = standingChange(event)
     if (standing !== undefined) journal.put(standing)
+    const epoch = epochChange(journal, state.committee, event, update.confirmed.timeSeconds)
+    if (epoch !== undefined) journal.put(epoch)
     if (event.kind === 'EpochOpened') committee = { epoch: event.epoch, members: event.members }
   }
   if (committee !== undefined) journal.put(committeeChange(committee))
@@ -92,7 +97,10 @@ export function applyChainUpdate(state: LedgerState, update: ChainUpdate): Close
     journal.put({ bucket: buckets.closed, key, value: encodeClosedCtp(closed) })
   }
   commitWithUndo(state, journal, update.confirmed.number)
-  if (committee !== undefined) state.committee = committee
+  if (committee !== undefined) {
+    state.committee = committee
+    state.epochs.reload(state.store)
+  }
   state.standing.noteConfirmed(update.events)
   for (const offerId of offersOf(update)) refreshOffer(state, offerId)
   state.confirmed = update.confirmed
@@ -168,7 +176,7 @@ function findClosings(state: LedgerState, journal: Journal, update: ChainUpdate)
   }
   const trades = new Map(update.trades.map((trade) => [trade.ctpId, trade]))
   for (const account of update.accounts) {
-    for (const ctp of state.accounts.liveOf(account.account).values()) {
+    for (const ctp of state.accounts.allOf(account.account)) {
       if (!isUsedOnChain(account, ctp.nonce)) continue
       const isPaid = journal.get(buckets.settlement, idKey(ctp.ctpId)) !== undefined
       close(ctp, isPaid ? 'settled' : 'declined', trades.get(ctp.ctpId)?.deliveredWh)

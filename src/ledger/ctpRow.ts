@@ -5,6 +5,7 @@ import type { IdentifiedCtp } from '../protocol/ctpSubmission.ts'
 import type { MeterEvidence } from '../protocol/meterEvidence.ts'
 import { readCtp, writeCtp } from '../protocol/settlementBatch.ts'
 import { type Seconds, seconds, type Wei, type Wh, wei, wh } from '../protocol/units.ts'
+import { readEvidence, writeEvidence } from '../protocol/wire/meterEvidenceWire.ts'
 
 /** What came with a CTP from its household; absent where only its certificate was seen. */
 export type CtpPapers = {
@@ -29,6 +30,8 @@ export type LiveCtp = {
   expirySeconds: Seconds
   deliveredWh: Wh
   state: 'proposed' | 'held' | 'receipted'
+  /** A report of an ended epoch says that it may be live: it holds money, certified or not. */
+  isInherited?: true
 }
 
 /** How a CTP ended. */
@@ -41,39 +44,9 @@ export type ClosedCtp = {
 }
 
 const liveStates = ['proposed', 'held', 'receipted'] as const
+/** Beside the number of the state. */
+const inheritedFlag = 0x80
 const closedStates = ['settled', 'expired', 'declined'] as const
-
-function writeEvidence(writer: ByteWriter, evidence: MeterEvidence): void {
-  const { coe, path, witness } = evidence
-  writer.uint32(path.index).uint8(path.siblings.length)
-  for (const sibling of path.siblings) writer.hex(sibling)
-  writer.hex(coe.root).uint8(coe.height)
-  writer.uint40(coe.notBeforeSeconds).uint40(coe.notAfterSeconds).hex(evidence.coeSignature)
-  writer.hex(witness.meter).hex(witness.model).uint40(witness.notAfterSeconds)
-  writer.hex(evidence.witnessSignature)
-}
-
-function readEvidence(reader: ByteReader): MeterEvidence {
-  const index = reader.uint32()
-  const siblings = Array.from({ length: reader.uint8() }, () => reader.hex(32))
-  return {
-    kind: 0,
-    path: { index, siblings },
-    coe: {
-      root: reader.hex(32),
-      height: reader.uint8(),
-      notBeforeSeconds: seconds(reader.uint40()),
-      notAfterSeconds: seconds(reader.uint40()),
-    },
-    coeSignature: reader.hex(64),
-    witness: {
-      meter: reader.hex(20),
-      model: reader.hex(32),
-      notAfterSeconds: seconds(reader.uint40()),
-    },
-    witnessSignature: reader.hex(64),
-  }
-}
 
 /** Binary form of a CTP row, without its number, which is its key. */
 export function encodeCtpRow(row: CtpRow): Uint8Array {
@@ -109,13 +82,14 @@ export function encodeLiveCtp(live: LiveCtp): Uint8Array {
   const writer = new ByteWriter(96).uint64(BigInt(live.number)).hex(live.consumer)
   writer.hex(live.producer).uint64(live.offerId).uint96(live.amountWei).uint32(live.energyWh)
   writer.uint32(live.nonce).uint40(live.expirySeconds).uint32(live.deliveredWh)
-  return writer.uint8(liveStates.indexOf(live.state)).finish()
+  const flag = live.isInherited === true ? inheritedFlag : 0
+  return writer.uint8(liveStates.indexOf(live.state) | flag).finish()
 }
 
 /** Reads what `encodeLiveCtp` wrote. */
 export function decodeLiveCtp(ctpId: Bytes32, bytes: Uint8Array): LiveCtp {
   const reader = new ByteReader(bytes)
-  return {
+  const terms = {
     ctpId,
     number: Number(reader.uint64()),
     consumer: reader.hex(20),
@@ -126,8 +100,10 @@ export function decodeLiveCtp(ctpId: Bytes32, bytes: Uint8Array): LiveCtp {
     nonce: reader.uint32(),
     expirySeconds: seconds(reader.uint40()),
     deliveredWh: wh(reader.uint32()),
-    state: liveStates[reader.uint8()]!,
   }
+  const bits = reader.uint8()
+  const live = { ...terms, state: liveStates[bits & ~inheritedFlag]! }
+  return (bits & inheritedFlag) === 0 ? live : { ...live, isInherited: true }
 }
 
 /** Binary form of a closed CTP, without its id, which is its key. */

@@ -16,7 +16,7 @@ import { keccak256 } from '../protocol/keccak.ts'
 import { itemsHashOf } from '../protocol/settlementBatch.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { type Seconds, seconds, wei } from '../protocol/units.ts'
-import { AccountBook } from './accountBook.ts'
+import { AccountBook, type NonceClosings } from './accountBook.ts'
 import { buckets } from './buckets.ts'
 import {
   decodeAccountState,
@@ -26,6 +26,7 @@ import {
   writeBlockRef,
 } from './chainRows.ts'
 import { decodeLiveCtp, type LiveCtp } from './ctpRow.ts'
+import { EpochBook } from './epochs.ts'
 import { accountKey, idKey, metaKey, nonceKey, offerKey } from './keys.ts'
 import { decodeNonceRow } from './signedRows.ts'
 import { SparseTree } from './sparseTree.ts'
@@ -67,6 +68,8 @@ export type LedgerState = {
   headRequests: Map<Address, { requestedWei: bigint; headNumber: number }>
   /** Manufacturers that are trusted, and meters that are not. */
   readonly standing: StandingBook
+  /** Committees of past epochs, and what this node took over from them. */
+  readonly epochs: EpochBook
   /** A head of that height showed that this epoch is over. */
   epochEndsAtHead: number | undefined
   /** Offers that can be bought from, by id. */
@@ -119,7 +122,7 @@ export function openLedgerState(
     market: { chainId: facts.chainId, address: facts.address },
     options,
     live: new Map(),
-    accounts: new AccountBook((account, nonce) => isNonceClosed(store, account, nonce)),
+    accounts: new AccountBook(closingsOf(store)),
     freeAt: new TimeQueue(),
     full: new TimeQueue(),
     partial: new TimeQueue(),
@@ -131,6 +134,7 @@ export function openLedgerState(
     committee: nobody,
     headRequests: new Map(),
     standing: new StandingBook(),
+    epochs: new EpochBook(),
     epochEndsAtHead: undefined,
     openOffers: new Map(),
     votesFromSeconds: undefined,
@@ -144,7 +148,7 @@ export function openLedgerState(
 export function reload(state: LedgerState): void {
   const { store } = state
   state.live = new Map()
-  state.accounts = new AccountBook((account, nonce) => isNonceClosed(store, account, nonce))
+  state.accounts = new AccountBook(closingsOf(store))
   state.freeAt = new TimeQueue()
   state.full = new TimeQueue()
   state.partial = new TimeQueue()
@@ -155,6 +159,7 @@ export function reload(state: LedgerState): void {
     trackOffer(state, decodeOffer(new ByteReader(key).uint64(), value))
   }
   state.standing.reload(store)
+  state.epochs.reload(store)
   state.batches = new Map()
   for (const { value } of store.entries(buckets.batch)) {
     const items = bytesToHex(value)
@@ -170,12 +175,31 @@ export function reload(state: LedgerState): void {
   state.committee = committee === undefined ? nobody : decodeCommittee(committee)
 }
 
-/** True where the hold or void certificate of an account's nonce is known. */
-function isNonceClosed(store: Store, account: Address, nonce: number): boolean {
-  const bytes = store.get(buckets.nonce, nonceKey(account, nonce))
-  if (bytes === undefined) return false
-  const row = decodeNonceRow(bytes)
-  return row.certifiedCtpId !== undefined || row.isVoided
+function closingsOf(store: Store): NonceClosings {
+  const rowAt = (account: Address, nonce: number) => {
+    const bytes = store.get(buckets.nonce, nonceKey(account, nonce))
+    return bytes && decodeNonceRow(bytes)
+  }
+  return {
+    isClosed(account, nonce) {
+      const row = rowAt(account, nonce)
+      return row?.certifiedCtpId !== undefined || row?.isVoided === true
+    },
+    hasFloors: () => store.count(buckets.nonceFloor) > 0,
+    floorOf(account) {
+      const bytes = store.get(buckets.nonceFloor, accountKey(account))
+      return bytes === undefined ? 0 : new ByteReader(bytes).uint32()
+    },
+    nextReported(account, from, to) {
+      // Mostly the account stands just there: that is asked often, and found without a search.
+      if (rowAt(account, from)?.isReported) return from
+      const range = { from: nonceKey(account, from), to: nonceKey(account, to) }
+      for (const { key, value } of store.entries(buckets.nonce, range)) {
+        if (decodeNonceRow(value).isReported) return new ByteReader(key.subarray(20)).uint32()
+      }
+      return undefined
+    },
+  }
 }
 
 /** Tracks the live CTPs of the store, and gives what the tree holds of each. */
@@ -220,7 +244,8 @@ export function trackLive(state: LedgerState, ctp: LiveCtp): void {
 
 /** Queues a CTP for settlement as far as it was delivered. */
 export function trackDelivery(state: LedgerState, ctp: LiveCtp): void {
-  if (ctp.deliveredWh === 0) return
+  // What was taken over without its certificate cannot be settled before that is here.
+  if (ctp.deliveredWh === 0 || ctp.state === 'proposed') return
   const partialFrom = partialFromSecondsOf(state, ctp.expirySeconds)
   if (ctp.deliveredWh >= ctp.energyWh) {
     state.partial.remove(partialFrom, ctp)

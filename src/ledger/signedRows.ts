@@ -2,7 +2,9 @@ import { ByteReader } from '../protocol/byteReader.ts'
 import { type Bytes32, zeroBytes32 } from '../protocol/bytes.ts'
 import { ByteWriter } from '../protocol/byteWriter.ts'
 import type { MemberSignature } from '../protocol/committee.ts'
+import type { SignedCtp } from '../protocol/ctpSubmission.ts'
 import type { Vote } from '../protocol/holdCertificate.ts'
+import { readCtp, writeCtp } from '../protocol/settlementBatch.ts'
 import type { SignedErc } from '../protocol/signedErc.ts'
 import { seconds, wh } from '../protocol/units.ts'
 
@@ -16,13 +18,16 @@ export type NonceRow = {
   isVoidSigned: boolean
   /** It knows the void certificate. */
   isVoided: boolean
+  /** A report of an ended epoch names a CTP there: no other one is voted for any more. */
+  isReported?: true
 }
 
 /** Binary form of a nonce row. */
 export function encodeNonceRow(row: NonceRow): Uint8Array {
   const writer = new ByteWriter(65).hex(row.votedCtpId ?? zeroBytes32)
   writer.hex(row.certifiedCtpId ?? zeroBytes32)
-  return writer.uint8((row.isVoidSigned ? 1 : 0) | (row.isVoided ? 2 : 0)).finish()
+  const flags = (row.isVoidSigned ? 1 : 0) | (row.isVoided ? 2 : 0) | (row.isReported ? 4 : 0)
+  return writer.uint8(flags).finish()
 }
 
 /** Reads what `encodeNonceRow` wrote. */
@@ -36,7 +41,21 @@ export function decodeNonceRow(bytes: Uint8Array): NonceRow {
     ...(certifiedCtpId === zeroBytes32 ? {} : { certifiedCtpId }),
     isVoidSigned: (flags & 1) !== 0,
     isVoided: (flags & 2) !== 0,
+    ...((flags & 4) === 0 ? {} : { isReported: true as const }),
   }
+}
+
+/** Binary form of a CTP with its consumer's signature. */
+export function encodeSignedCtp({ ctp, consumerSignature }: SignedCtp): Uint8Array {
+  const writer = new ByteWriter(137)
+  writeCtp(writer, ctp)
+  return writer.hex(consumerSignature).finish()
+}
+
+/** Reads what `encodeSignedCtp` wrote. */
+export function decodeSignedCtp(bytes: Uint8Array): SignedCtp {
+  const reader = new ByteReader(bytes)
+  return { ctp: readCtp(reader), consumerSignature: reader.hex(64) }
 }
 
 /** Binary form of a certificate's votes. */

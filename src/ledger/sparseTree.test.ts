@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { bytesToHex } from '../protocol/bytes.ts'
+import { bytesToHex, compareBytes } from '../protocol/bytes.ts'
 import { keccak256 } from '../protocol/keccak.ts'
 import { verifySparseProof } from '../protocol/sparseProof.ts'
 import { SparseTree } from './sparseTree.ts'
@@ -115,5 +115,35 @@ describe('SparseTree', () => {
       tree.root()
     })
     expect(changed).toBe(all)
+  })
+
+  it('lists the leaves below a prefix in order, or says that they are too many', () => {
+    const tree = treeOf(200)
+    const keys = Array.from({ length: 200 }, (_, index) => numbered(index)).sort(compareBytes)
+    const all = tree.leavesBelow(new Uint8Array(), 0, 200)
+    expect(all?.map(({ key }) => key)).toEqual(keys)
+    expect(tree.leavesBelow(new Uint8Array(), 0, 199)).toBeUndefined()
+    const prefix = keys[77]!.slice(0, 1)
+    const below = keys.filter((key) => key[0]! >> 4 === prefix[0]! >> 4)
+    const found = tree.leavesBelow(prefix, 4, 64)
+    expect(found).toEqual(below.map((key) => ({ key, digest: tree.get(key) })))
+    expect(tree.leavesBelow(keys[77]!, 256, 1)).toHaveLength(1)
+    expect(tree.leavesBelow(numbered(9_999), 256, 1)).toEqual([])
+    expect(new SparseTree().leavesBelow(prefix, 4, 64)).toEqual([])
+  })
+
+  it('tells a watcher of each change what was there before', () => {
+    const tree = treeOf(3)
+    const told: (readonly [Uint8Array, Uint8Array | undefined])[] = []
+    tree.watch((key, before) => told.push([key, before]))
+    tree.set(numbered(7), numbered(8))
+    tree.set(numbered(7), numbered(9))
+    tree.delete(numbered(7))
+    tree.delete(numbered(7))
+    expect(told).toEqual([
+      [numbered(7), undefined],
+      [numbered(7), numbered(8)],
+      [numbered(7), numbered(9)],
+    ])
   })
 })

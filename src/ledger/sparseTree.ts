@@ -5,6 +5,11 @@ import { type LeafIndex, type NodeRef, SparseNodes, sideAt } from './sparseNodes
 
 const keyBits = 256
 
+/** A key and what is under it, 32 bytes each. */
+export type TreeLeaf = { key: Uint8Array; digest: Uint8Array }
+/** Is told of each change just before it: the key, and its digest so far. Both are copies. */
+export type TreeWatcher = (key: Uint8Array, before: Uint8Array | undefined) => void
+
 /**
  * A sparse Merkle tree from 32-byte keys to 32-byte digests; `SparseProof` says how it hashes.
  *
@@ -17,6 +22,7 @@ export class SparseTree {
   private rootRef: NodeRef = 0
   private rootHash: Uint8Array | undefined
   private leafCount = 0
+  private onChange: TreeWatcher | undefined
   /** Inner nodes from the root towards the key of the last `descend`. */
   private readonly path = new Int32Array(keyBits)
   private pathLength = 0
@@ -33,6 +39,11 @@ export class SparseTree {
     return this.leafCount
   }
 
+  /** Has one watcher told of all changes from now on; the last one given counts. */
+  watch(watcher: TreeWatcher): void {
+    this.onChange = watcher
+  }
+
   /** The digest under a key, or undefined. */
   get(key: Uint8Array): Uint8Array | undefined {
     const leaf = this.find(key)
@@ -43,6 +54,7 @@ export class SparseTree {
   set(key: Uint8Array, digest: Uint8Array): void {
     assertLength(key, 'a key')
     assertLength(digest, 'a digest')
+    this.onChange?.(key.slice(), this.get(key))
     if (this.leafCount === 0) {
       this.rootRef = this.addLeaf(key, digest)
       this.rootHash = undefined
@@ -58,6 +70,7 @@ export class SparseTree {
   delete(key: Uint8Array): boolean {
     const leaf = this.find(key)
     if (leaf === undefined) return false
+    this.onChange?.(key.slice(), this.nodes.digestOf(leaf).slice())
     this.nodes.freeLeaf(leaf)
     this.leafCount--
     if (this.leafCount > 0) this.closeGap(key)
@@ -74,15 +87,42 @@ export class SparseTree {
    * there are none, a leaf's hash if there is one. Two trees differ below a prefix if this does.
    */
   nodeHash(prefix: Uint8Array, bits: number): Uint8Array {
+    const ref = this.subtreeOf(prefix, bits)
+    return ref === undefined ? new Uint8Array(32) : this.nodes.hashFromDepth(ref, bits)
+  }
+
+  /**
+   * The leaves of all keys that start with the first `bits` bits of `prefix`, in order of keys, or
+   * undefined where they are more than `most`: that costs no more than `most` leaves do.
+   */
+  leavesBelow(prefix: Uint8Array, bits: number, most: number): TreeLeaf[] | undefined {
+    const top = this.subtreeOf(prefix, bits)
+    const leaves: TreeLeaf[] = []
+    const waiting: NodeRef[] = top === undefined ? [] : [top]
+    while (waiting.length > 0) {
+      let ref = waiting.pop()!
+      while (ref >= 0) {
+        waiting.push(this.nodes.childOf(ref, 1))
+        ref = this.nodes.childOf(ref, 0)
+      }
+      // Each that waits has a leaf at least.
+      if (leaves.length + 1 + waiting.length > most) return undefined
+      const key = this.nodes.keyOf(~ref).slice()
+      leaves.push({ key, digest: this.nodes.digestOf(~ref).slice() })
+    }
+    return leaves
+  }
+
+  /** The topmost node of all keys that start with a prefix; undefined where there are none. */
+  private subtreeOf(prefix: Uint8Array, bits: number): NodeRef | undefined {
     assert(bits >= 0 && bits <= keyBits && 8 * prefix.length >= bits, 'the prefix has its bits')
-    if (this.leafCount === 0) return new Uint8Array(32)
+    if (this.leafCount === 0) return undefined
     const { nodes } = this
     const key = new Uint8Array(32)
     key.set(prefix.subarray(0, 32))
     let ref = this.rootRef
     while (ref >= 0 && nodes.bitOf(ref) < bits) ref = this.childTowards(ref, key)
-    if (nodes.countSharedBits(nodes.anyLeafOf(ref), key) < bits) return new Uint8Array(32)
-    return nodes.hashFromDepth(ref, bits)
+    return nodes.countSharedBits(nodes.anyLeafOf(ref), key) < bits ? undefined : ref
   }
 
   /** Proves that a key is absent, or what is under it. */

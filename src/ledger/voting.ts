@@ -20,6 +20,7 @@ import {
   freeAtSecondsOf,
   type LedgerState,
   stateDigestOf,
+  trackDelivery,
   trackLive,
   untrackLive,
 } from './ledgerState.ts'
@@ -27,6 +28,7 @@ import {
   decodeNonceRow,
   decodeVoidSignatures,
   encodeNonceRow,
+  encodeSignedCtp,
   encodeVoidSignatures,
   encodeVotes,
   type NonceRow,
@@ -51,12 +53,14 @@ export function findNumber(state: LedgerState, identified: IdentifiedCtp): numbe
   return isKnown ? numberOf(state, ctpId) : undefined
 }
 
-function nonceRowOf(state: LedgerState, account: Address, nonce: number): NonceRow {
+/** What this member signed at, or knows of, a nonce. */
+export function nonceRowOf(state: LedgerState, account: Address, nonce: number): NonceRow {
   const bytes = state.store.get(buckets.nonce, nonceKey(account, nonce))
   return bytes === undefined ? { isVoidSigned: false, isVoided: false } : decodeNonceRow(bytes)
 }
 
-function liveOf(state: LedgerState, identified: IdentifiedCtp): LiveCtp {
+/** A CTP as it begins: proposed, under the next number. */
+export function liveOf(state: LedgerState, identified: IdentifiedCtp): LiveCtp {
   const { ctp, ctpId, consumer } = identified
   const { producer, offerId, amountWei, energyWh, nonce, expirySeconds } = ctp
   const number = state.nextNumber
@@ -64,7 +68,8 @@ function liveOf(state: LedgerState, identified: IdentifiedCtp): LiveCtp {
   return { ctpId, number, consumer, ...terms, deliveredWh: wh(0), state: 'proposed' }
 }
 
-function rowChanges(live: LiveCtp, identified: IdentifiedCtp, papers?: CtpPapers): Change[] {
+/** The changes that keep a new CTP as it was submitted, under its number and its parties. */
+export function rowChanges(live: LiveCtp, identified: IdentifiedCtp, papers?: CtpPapers): Change[] {
   const row = { ...identified, number: live.number, ...(papers === undefined ? {} : { papers }) }
   const nothing = new Uint8Array()
   return [
@@ -118,7 +123,9 @@ export function certify(
   const known = state.live.get(ctpId)
   if (known !== undefined && known.state !== 'proposed') return
   if (known === undefined && numberOf(state, ctpId) !== undefined) return
-  const held: LiveCtp = { ...(known ?? liveOf(state, identified)), state: 'held' }
+  // One that was taken over may have brought its receipt.
+  const reached = (known?.deliveredWh ?? 0) > 0 ? 'receipted' : 'held'
+  const held: LiveCtp = { ...(known ?? liveOf(state, identified)), state: reached }
   const isOver = isPast(state, held) || isUsedOnChain(accountStateOf(state, consumer), ctp.nonce)
   const nonceRow = { ...nonceRowOf(state, consumer, ctp.nonce), certifiedCtpId: ctpId }
   const closed = {
@@ -148,8 +155,9 @@ export function certify(
   } else {
     // The same object stays in every queue: only what it holds changes.
     state.accounts.remove(known)
-    known.state = 'held'
+    known.state = reached
     state.accounts.add(known)
+    trackDelivery(state, known)
   }
   state.tree.set(idKey(ctpId), stateDigestOf(held))
 }
@@ -180,10 +188,15 @@ export function recordVoidVote(state: LedgerState, shown: IdentifiedCtp): void {
   const row = nonceRowOf(state, consumer, ctp.nonce)
   if (row.certifiedCtpId !== undefined) throw new SpbError('ctp/nonce-closed')
   if (row.isVoidSigned) return
-  const isVotedLive = row.votedCtpId !== undefined && state.live.has(row.votedCtpId)
-  if (!isPast(state, ctp) || isVotedLive) throw new SpbError('ctp/not-stuck')
-  const value = encodeNonceRow({ ...row, isVoidSigned: true })
-  state.store.commit([{ bucket: buckets.nonce, key: nonceKey(consumer, ctp.nonce), value }])
+  // Voted for by this member, or maybe by one of an ended epoch.
+  const isLive = [...state.accounts.allOf(consumer)].some(({ nonce }) => nonce === ctp.nonce)
+  if (!isPast(state, ctp) || isLive) throw new SpbError('ctp/not-stuck')
+  const key = nonceKey(consumer, ctp.nonce)
+  state.store.commit([
+    { bucket: buckets.nonce, key, value: encodeNonceRow({ ...row, isVoidSigned: true }) },
+    // The next committee is told of it.
+    { bucket: buckets.shownCtp, key, value: encodeSignedCtp(shown) },
+  ])
 }
 
 /** Notes a void certificate, which the caller has checked: the account can go on. */
@@ -195,6 +208,28 @@ export function applyVoid(state: LedgerState, certificate: VoidCertificate): voi
     { bucket: buckets.nonce, key, value: encodeNonceRow({ ...row, isVoided: true }) },
     { bucket: buckets.voided, key, value: encodeVoidSignatures(epoch, signatures) },
   ])
+}
+
+/** What closed an account's nonce, as far as a certificate of it is known here. */
+export type NonceClosing =
+  | { kind: 'certified'; ctpId: Bytes32 }
+  | { kind: 'voided'; certificate: VoidCertificate }
+
+/** The certificate that closed a nonce, hold or void; undefined where none is known. */
+export function closingOf(
+  state: LedgerState,
+  account: Address,
+  nonce: number,
+): NonceClosing | undefined {
+  const { certifiedCtpId } = nonceRowOf(state, account, nonce)
+  if (certifiedCtpId !== undefined) return { kind: 'certified', ctpId: certifiedCtpId }
+  const certificate = voidOf(state, account, nonce)
+  return certificate && { kind: 'voided', certificate }
+}
+
+/** True where this member put its vote for that CTP on disk. */
+export function hasVotedFor(state: LedgerState, { consumer, ctp, ctpId }: IdentifiedCtp): boolean {
+  return nonceRowOf(state, consumer, ctp.nonce).votedCtpId === ctpId
 }
 
 /** The void certificate of a nonce, where it is known. */

@@ -1,6 +1,6 @@
 import type { ChainUpdate, SettledTrade } from '../ledger/chainUpdates.ts'
 import type { LedgerState } from '../ledger/ledgerState.ts'
-import type { BlockRef, Chain, ChainEvent } from '../ports/chain.ts'
+import type { BlockHeader, BlockRef, Chain, ChainEvent } from '../ports/chain.ts'
 import { type Address, type Bytes32, zeroAddress } from '../protocol/bytes.ts'
 import { identifyCtp } from '../protocol/ctpSubmission.ts'
 import type { Market } from '../protocol/digest.ts'
@@ -14,6 +14,9 @@ export type ChainFinding =
   | { kind: 'update'; update: ChainUpdate }
   /** The confirmed block is not on the chain any more. */
   | { kind: 'reorganised' }
+
+/** Headers that one update brings at most, the newest ones. */
+const mostHeaders = 64
 
 type SettledEvent = Extract<ChainEvent, { kind: 'Settled' }>
 type ProofEvent = Extract<ChainEvent, { kind: 'SettledWithProof' }>
@@ -41,7 +44,10 @@ export async function followChain(
   const target = Math.max(head.number - confirmations, known?.number ?? deploymentBlock)
   const confirmed = target === head.number ? head : await chain.blockAt(target)
   if (confirmed === undefined) throw new SpbError('chain/unreachable', 'The chain got shorter.')
-  const update = await readUpdate(chain, state, known, confirmed, head)
+  const [update, headers] = await Promise.all([
+    readUpdate(chain, state, known, confirmed, head),
+    readHeaders(chain, state.head, head),
+  ])
   // Both ends: a reorganisation between them would put the new branch on top of the old one.
   const [start, end] = await Promise.all([
     known === undefined ? undefined : chain.blockAt(known.number),
@@ -51,7 +57,27 @@ export async function followChain(
   if (end?.hash !== confirmed.hash) {
     throw new SpbError('chain/unreachable', 'The chain was reorganised while it was read.')
   }
-  return { kind: 'update', update }
+  return { kind: 'update', update: { ...update, ...(headers === undefined ? {} : { headers }) } }
+}
+
+/**
+ * Headers of the blocks after the last head that was seen; undefined where the client does not
+ * tell them: they are for the audit of roots, which nothing else waits for.
+ */
+async function readHeaders(
+  chain: Chain,
+  last: BlockRef | undefined,
+  head: BlockRef,
+): Promise<BlockHeader[] | undefined> {
+  if (last?.hash === head.hash) return []
+  // A branch that replaced blocks has its own headers at the same heights.
+  const from = last === undefined ? head.number : Math.min(last.number + 1, head.number)
+  try {
+    return await chain.headers(Math.max(from, head.number - mostHeaders + 1), head.number)
+  } catch (error) {
+    if (error instanceof SpbError) return undefined
+    throw error
+  }
 }
 
 async function readUpdate(

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { eventLoopScheduler, systemClock } from '../adapters/clock/systemClock.ts'
 import { createWorkerVerifier } from '../adapters/crypto/workerVerifier.ts'
 import { type LedgerState, openLedgerState } from '../ledger/ledgerState.ts'
@@ -5,6 +6,7 @@ import { WriteBuffer } from '../ledger/writeBuffer.ts'
 import type { Chain, MarketFacts } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { Network } from '../ports/network.ts'
 import type { Store } from '../ports/store.ts'
 import type { Address } from '../protocol/bytes.ts'
 import { limits } from '../protocol/limits.ts'
@@ -26,6 +28,8 @@ export type NodeOptions = {
   batchAgeMs?: number
   resendMs?: number
   stallMs?: number
+  /** Clock and chain may differ by so much; left out: by any. */
+  clockToleranceMs?: number
   beneficiary?: Address
   liveCtps?: number
   /**
@@ -44,6 +48,8 @@ export type NodeAdapters = {
   chain: Chain
   log: Log
   clock?: Clock
+  /** Other nodes of the market; left out: the node is alone. */
+  network?: Network
 }
 
 /** A node at work. */
@@ -73,19 +79,23 @@ export async function composeNode(
     beneficiary: options.beneficiary ?? addressOf(memberKey),
   }
   const stallMs = options.stallMs ?? 60_000
-  const machine = new NodeMachine({ memberKey, settlement, stallMs }, state)
+  const { clockToleranceMs } = options
+  const tolerance = clockToleranceMs === undefined ? {} : { clockToleranceMs }
+  const machine = new NodeMachine({ memberKey, settlement, stallMs, ...tolerance }, state)
   const runtime = new NodeRuntime(
     {
       confirmations: options.confirmations ?? 0,
       pollMs: options.pollMs ?? 500,
       waitingRequests: options.waitingRequests ?? 20_000,
       inputsPerStep: 1_024,
+      startMark: randomInt(2 ** 20),
     },
     {
       ...{ machine, state, chain: adapters.chain, log: adapters.log },
       verifier: createWorkerVerifier(state.market),
       scheduler: eventLoopScheduler,
       clock: adapters.clock ?? systemClock,
+      ...(adapters.network === undefined ? {} : { network: adapters.network }),
     },
   )
   await runtime.start()

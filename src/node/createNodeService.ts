@@ -82,7 +82,30 @@ function statusOf(runtime: NodeRuntime, machine: NodeMachine, state: LedgerState
     liveCtps: state.live.size,
     receiptsWaiting: state.full.size,
     settlementsInFlight: machine.settlement.inFlight,
+    ...networkStatusOf(runtime, machine, state),
     curveBackend,
     version: nodeVersion,
+  }
+}
+
+/** What a node with a network says of others; nothing where it is alone. */
+function networkStatusOf(
+  runtime: NodeRuntime,
+  machine: NodeMachine,
+  { committee }: LedgerState,
+): Partial<NodeStatus> {
+  const networkAddresses = runtime.networkAddresses
+  if (networkAddresses === undefined) return {}
+  const peers = [...machine.peers.connected].sort().map((peerId) => {
+    const address = machine.peers.memberOf(peerId)
+    const member = address === undefined ? -1 : committee.members.indexOf(address)
+    return member < 0 ? { peerId } : { peerId, member }
+  })
+  const equivocations = machine.equivocations.list().map(({ epoch, member }) => ({ epoch, member }))
+  return {
+    ...{ networkAddresses, peers, equivocations },
+    caughtUp: machine.catchUp.hasCaughtUp,
+    divergence: machine.rootAudit.divergence,
+    clockSkewSeconds: machine.gate.clockSkewSeconds,
   }
 }

@@ -78,6 +78,8 @@ function createScriptedChain({ head, blockAt, events = [], states = {} }: ChainA
     },
     committee: async () => ({ members: [], endedAtSeconds: 0 as never }),
     currentEpoch: async () => 1,
+    headers: async () => [],
+    announceRoot: async () => false,
     sendSettlement: async () => zeroBytes32,
     outcomeOf: async () => ({ status: 'pending' }),
   }

@@ -359,7 +359,7 @@ describe('when the member does not vote', () => {
     expect(codeOf(stranger.submit(submissionOf()))).toBe('node/not-voting')
     const others = [1, 2, 3].map((each) => partyOf(`member ${each}`).address)
     const several = openWorld({ members: [member.address, ...others] })
-    expect(codeOf(several.submit(submissionOf()))).toBe('node/not-voting')
+    expect(codeOf(several.submit(submissionOf()))).toBe('node/catching-up')
     const world = openWorld()
     const event = { kind: 'EpochOpened' as const, epoch: 2, members: [member.address] }
     const head = blockOf(world.number + 2, world.nowSeconds + 2)

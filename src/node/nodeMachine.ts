@@ -1,4 +1,3 @@
-import { checkAdmission, checkEnergyLeft } from '../ledger/admission.ts'
 import {
   applyChainUpdate,
   type ChainUpdate,
@@ -7,32 +6,32 @@ import {
   rollBack,
 } from '../ledger/chainUpdates.ts'
 import { type LedgerState, offerOf } from '../ledger/ledgerState.ts'
-import { viewCtp, viewOffer, viewOfRow } from '../ledger/ledgerViews.ts'
-import { takeReceipt } from '../ledger/receipts.ts'
-import {
-  applyVoid,
-  certify,
-  findNumber,
-  recordVoidVote,
-  recordVote,
-  voidOf,
-} from '../ledger/voting.ts'
+import { viewCtp, viewOffer } from '../ledger/ledgerViews.ts'
+import type { PeerId } from '../ports/network.ts'
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
-import { quorumOf } from '../protocol/committee.ts'
-import { identifyCtp, type SignedCtp, type VerifiedCtp } from '../protocol/ctpSubmission.ts'
-import type { VoidCertificate } from '../protocol/holdCertificate.ts'
-import { limits } from '../protocol/limits.ts'
-import { buildMerkleTree } from '../protocol/merkle.ts'
-import { addressOf, signMessage } from '../protocol/signature.ts'
-import type { SignedErc } from '../protocol/signedErc.ts'
-import { SpbError } from '../protocol/spbError.ts'
-import { wh } from '../protocol/units.ts'
-import type { ErcView } from '../protocol/views.ts'
-import { CertificateAssembler } from './certificateAssembler.ts'
-import type { NodeEffect, NodeInput, Reply } from './nodeEffect.ts'
-import { emptyTotals, type NodeCounts } from './nodeTotals.ts'
+import type { IdentifiedCtp } from '../protocol/ctpSubmission.ts'
+import type { Hello } from '../protocol/nodeMessages.ts'
+import { addressOf } from '../protocol/signature.ts'
+import { CatchUp, catchUpDefaults } from './catchUp.ts'
+import { CertificateDesk } from './certificateDesk.ts'
+import { EquivocationBook } from './equivocationBook.ts'
+import { Greeter } from './greeter.ts'
+import type { Judgement, NodeContext } from './nodeContext.ts'
+import { reject } from './nodeContext.ts'
+import type { CheckedMessage, NodeEffect, NodeInput } from './nodeEffect.ts'
+import type { NodeCounts } from './nodeTotals.ts'
+import { PeerBook } from './peerBook.ts'
+import { ReceiptDesk } from './receiptDesk.ts'
+import { RequestBook } from './requestBook.ts'
+import { RootAudit } from './rootAudit.ts'
+import { SettlementDesk } from './settlementDesk.ts'
 import { SettlementLoop, type SettlementOptions } from './settlementLoop.ts'
-import { VotingGate } from './votingGate.ts'
+import { SyncDesk, syncDeskDefaults } from './syncDesk.ts'
+import { VoidDesk } from './voidDesk.ts'
+import { VoteCollector } from './voteCollector.ts'
+import { VoteDesk } from './voteDesk.ts'
+import { VoteLists } from './voteLists.ts'
+import { type Reason, VotingGate } from './votingGate.ts'
 
 /** What a machine needs to know besides the ledger. */
 export type NodeMachineOptions = {
@@ -40,49 +39,93 @@ export type NodeMachineOptions = {
   settlement: SettlementOptions
   /** Block time may stand still for so long before the node stops voting. */
   stallMs: number
+  /** Clock and chain may differ by so much; left out: by any. */
+  clockToleranceMs?: number
 }
 
 /**
  * The node as a deterministic state machine: inputs in, effects out, no other contact with the
- * world. The same inputs on the same store give the same effects.
+ * world. The same inputs on the same store give the same effects. It hands each input to the desk
+ * that deals with it.
  */
 export class NodeMachine {
   readonly memberAddress: Address
-  readonly totals: NodeCounts = emptyTotals()
   readonly gate: VotingGate
   readonly settlement: SettlementLoop
+  readonly peers: PeerBook
+  readonly equivocations: EquivocationBook
+  readonly catchUp: CatchUp
+  readonly rootAudit: RootAudit
   readonly #state: LedgerState
-  readonly #memberKey: Uint8Array
-  readonly #assembler = new CertificateAssembler()
-  /** Requests that wait for a CTP's certificate. */
-  readonly #waiting = new Map<Bytes32, number[]>()
-  /** Whose CTPs are on the ballot of this step. */
-  readonly #balloted = new Set<Address>()
+  readonly #requests: RequestBook
+  readonly #greeter: Greeter
+  readonly #collector: VoteCollector
+  readonly #voteDesk: VoteDesk
+  readonly #certificateDesk: CertificateDesk
+  readonly #receiptDesk: ReceiptDesk
+  readonly #voidDesk: VoidDesk
+  readonly #settlementDesk: SettlementDesk
+  readonly #syncDesk: SyncDesk
   #effects: NodeEffect[] = []
   #nowMs = 0
 
   constructor(options: NodeMachineOptions, state: LedgerState) {
+    const { memberKey, stallMs, clockToleranceMs } = options
     this.#state = state
-    this.#memberKey = options.memberKey
-    this.memberAddress = addressOf(options.memberKey)
-    this.gate = new VotingGate({ stallMs: options.stallMs }, state, this.memberAddress)
-    this.settlement = new SettlementLoop(options.settlement, state, options.memberKey)
+    this.memberAddress = addressOf(memberKey)
+    const patience = clockToleranceMs === undefined ? { stallMs } : { stallMs, clockToleranceMs }
+    this.gate = new VotingGate(patience, state, this.memberAddress)
+    this.peers = new PeerBook(state.market, state.store)
+    const context: NodeContext = {
+      ...{ state, memberKey, memberAddress: this.memberAddress },
+      ...{ peers: this.peers, gate: this.gate },
+      nowMs: () => this.#nowMs,
+      emit: (effect) => void this.#effects.push(effect),
+    }
+    const lists = new VoteLists(state.market)
+    const requests = new RequestBook(state, context.emit)
+    this.#requests = requests
+    const equivocations = new EquivocationBook(context)
+    this.equivocations = equivocations
+    this.#greeter = new Greeter(context)
+    this.gate.require(() => this.#greeter.reason())
+    this.#collector = new VoteCollector(context, { requests, lists, equivocations })
+    this.#voteDesk = new VoteDesk(context, lists)
+    const onCertified = (identified: IdentifiedCtp) => this.#noteCertified(identified)
+    this.#certificateDesk = new CertificateDesk(context, { lists, equivocations, onCertified })
+    this.#receiptDesk = new ReceiptDesk(context, requests.totals)
+    this.#voidDesk = new VoidDesk(context, requests, onCertified)
+    this.settlement = new SettlementLoop(options.settlement, context)
+    this.#settlementDesk = new SettlementDesk(context, this.settlement)
+    this.#syncDesk = new SyncDesk(syncDeskDefaults, context)
+    const onReceipted = (ctpId: Bytes32) => this.#receiptDesk.announce(ctpId)
+    this.catchUp = new CatchUp(catchUpDefaults, context, { onCertified, onReceipted })
+    this.gate.require(() => this.#catchUpReason())
+    this.rootAudit = new RootAudit(context, {
+      onDifference: (peer) => this.catchUp.compareWith(peer),
+      onRoot: (peer, root) => this.catchUp.noteRoot(peer, root),
+    })
+  }
+
+  /** Counts since the start. */
+  get totals(): NodeCounts {
+    return this.#requests.totals
   }
 
   /** Takes inputs in order and says what they lead to. CTPs of one step share one vote. */
   step(inputs: readonly NodeInput[]): NodeEffect[] {
     this.#effects = []
-    const ballot: VerifiedCtp[] = []
     for (const input of inputs) {
       if (input.kind === 'ctp') {
-        this.#admit(input.request, input.verified, ballot)
+        this.#collector.submit(input.request, input.verified)
         continue
       }
       // A vote goes out before anything that may depend on its certificate, such as a receipt.
-      this.#castVotes(ballot.splice(0))
+      this.#collector.flush()
       this.#take(input)
     }
-    this.#castVotes(ballot)
+    this.#collector.flush()
+    this.#receiptDesk.flush()
     this.#effects.push(...this.settlement.advance(this.#nowMs))
     return this.#effects
   }
@@ -90,10 +133,10 @@ export class NodeMachine {
   #take(input: Exclude<NodeInput, { kind: 'ctp' }>): void {
     switch (input.kind) {
       case 'receipt':
-        this.#answer(input.request, () => this.#takeReceipt(input.signed))
+        this.#requests.answer(input.request, () => this.#receiptDesk.submit(input.signed))
         break
       case 'void':
-        this.#answer(input.request, () => this.#void(input.shown))
+        this.#voidDesk.submit(input.request, input.shown)
         break
       case 'chain':
         this.#applyUpdate(input.update)
@@ -114,121 +157,101 @@ export class NodeMachine {
       case 'settlementOutcome':
         this.settlement.noteOutcome(input.outcome, this.#nowMs)
         break
+      case 'networkStarted':
+        this.#greeter.start(input.peerId, input.addresses, input.mark)
+        break
+      case 'peer':
+        this.#notePeer(input.peer, input.isConnected)
+        break
+      case 'message':
+        this.#takeMessage(input)
+        break
       case 'tick':
-        this.#nowMs = input.nowMs
-        this.gate.tick(input.nowMs)
+        this.#tick(input.nowMs)
         break
     }
   }
 
-  /** Runs a request; a refusal is an answer, anything else is our own bug and passes on. */
-  #answer(request: number, run: () => Reply): void {
-    try {
-      this.#effects.push({ kind: 'reply', request, reply: run() })
-    } catch (error) {
-      this.#refuse(request, error)
+  #notePeer(peer: PeerId, isConnected: boolean): void {
+    this.#greeter.noteConnection(peer, isConnected)
+    this.#syncDesk.noteConnection(peer, isConnected)
+    this.catchUp.noteConnection(peer, isConnected)
+    this.rootAudit.noteConnection(peer, isConnected)
+  }
+
+  #catchUpReason(): Reason | undefined {
+    if (this.catchUp.hasCaughtUp) return undefined
+    const text = 'The node has not compared its database with enough other members yet.'
+    return { code: 'node/catching-up', text }
+  }
+
+  #tick(nowMs: number): void {
+    this.#nowMs = nowMs
+    this.gate.tick(nowMs)
+    this.catchUp.tick()
+    this.#collector.tick()
+    this.#voidDesk.tick()
+  }
+
+  #takeMessage(input: Extract<NodeInput, { kind: 'message' }>): void {
+    const { peer, message, delivery } = input
+    const judgement = this.#judge(peer, message)
+    if (delivery !== undefined) {
+      this.#effects.push({ kind: 'verdict', delivery, verdict: judgement.verdict })
+    }
+    if (judgement.verdict !== 'reject') return
+    this.#effects.push({ kind: 'blame', peer, code: judgement.code })
+  }
+
+  #judge(peer: PeerId, message: CheckedMessage): Judgement {
+    switch (message.kind) {
+      case 'hello':
+        return this.#takeHello(peer, message)
+      case 'voteRequest':
+        return this.#voteDesk.take(peer, message)
+      case 'voteReply':
+        return this.#collector.takeReply(peer, message)
+      case 'certificates':
+        return this.#certificateDesk.take(message)
+      case 'receipts':
+        return this.#receiptDesk.take(message)
+      case 'voidRequest':
+        return this.#voidDesk.takeRequest(peer, message)
+      case 'voidReply':
+        return this.#voidDesk.takeReply(peer, message)
+      case 'voided':
+        return this.#voidDesk.take(message)
+      case 'equivocation':
+        return this.equivocations.take(message)
+      case 'settleRequest':
+        return this.#settlementDesk.take(peer, message)
+      case 'settleReply':
+        return this.settlement.takeReply(peer, message)
+      case 'treeAsk':
+      case 'recordsAsk':
+        return this.#syncDesk.take(peer, message)
+      case 'treeTell':
+      case 'recordsTell':
+        return this.catchUp.take(peer, message)
+      case 'root':
+        return this.rootAudit.take(peer, message)
+      default:
+        return reject('network/unexpected')
     }
   }
 
-  #refuse(request: number, error: unknown): void {
-    if (!(error instanceof SpbError)) throw error
-    this.totals.refused++
-    this.#effects.push({ kind: 'refuse', request, error })
+  #takeHello(peer: PeerId, hello: Hello): Judgement {
+    const judgement = this.#greeter.take(peer, hello)
+    this.catchUp.greet(peer, hello.root)
+    return judgement
   }
 
-  #admit(request: number, verified: VerifiedCtp, ballot: VerifiedCtp[]): void {
-    const { ctpId } = verified
-    const known = findNumber(this.#state, verified)
-    const isUncertified = this.#state.live.get(ctpId)?.state === 'proposed'
-    if (known !== undefined && !isUncertified) {
-      // Sent again, after a lost answer: the same answer once more.
-      this.#answer(request, () => viewCtp(this.#state, ctpId))
-      return
-    }
-    try {
-      this.gate.check()
-      if (known === undefined) {
-        // The vote for an account's earlier CTP of this step closes its nonce.
-        if (this.#balloted.has(verified.consumer)) this.#castVotes(ballot.splice(0))
-        checkAdmission(this.#state, verified, false)
-        checkEnergyLeft(this.#state, verified)
-        recordVote(this.#state, verified)
-        this.totals.ctps++
-      }
-    } catch (error) {
-      this.#refuse(request, error)
-      return
-    }
-    const isNew = !this.#waiting.has(ctpId) || !this.#balloted.has(verified.consumer)
-    this.#waiting.set(ctpId, [...(this.#waiting.get(ctpId) ?? []), request])
-    if (!isNew) return
-    ballot.push(verified)
-    this.#balloted.add(verified.consumer)
-  }
-
-  #castVotes(ballot: VerifiedCtp[]): void {
-    const { committee, market } = this.#state
-    const member = committee.members.indexOf(this.memberAddress)
-    this.#balloted.clear()
-    for (let from = 0; from < ballot.length; from += limits.ctpsPerVote) {
-      const batch = ballot.slice(from, from + limits.ctpsPerVote)
-      const tree = buildMerkleTree(batch.map(({ ctpId }) => ctpId))
-      const { epoch } = committee
-      const message = { epoch, ctpsRoot: tree.root }
-      const signature = signMessage(market, 'HoldVote', message, this.#memberKey)
-      for (const [index, verified] of batch.entries()) {
-        const vote = { member, signature, path: tree.pathOf(index) }
-        const votes = this.#assembler.add(committee, verified, vote)
-        if (votes === undefined) continue
-        certify(this.#state, verified, epoch, votes)
-        this.#announceCertified(verified)
-      }
-    }
-  }
-
-  #announceCertified(verified: VerifiedCtp): void {
-    const { ctpId } = verified
-    const number = this.#state.live.get(ctpId)?.number
-    const view =
-      number === undefined
-        ? viewCtp(this.#state, ctpId)
-        : viewOfRow(this.#state, { ...verified, number })
-    for (const request of this.#waiting.get(ctpId) ?? []) {
-      this.#effects.push({ kind: 'reply', request, reply: view })
-    }
-    this.#waiting.delete(ctpId)
-    this.#effects.push({ kind: 'event', event: { kind: 'ctp', ctp: view } })
-  }
-
-  #takeReceipt(signed: SignedErc): ErcView {
-    const before = this.#state.live.get(signed.erc.ctpId)?.deliveredWh ?? 0
-    const live = takeReceipt(this.#state, signed)
-    this.totals.receipts++
-    const payable = (deliveredWh: number) => Math.min(deliveredWh, live.energyWh)
-    this.totals.receiptedWh += payable(live.deliveredWh) - payable(before)
-    const ctp = viewCtp(this.#state, live.ctpId)
-    this.#effects.push({ kind: 'event', event: { kind: 'ctp', ctp } })
-    return { ctp, excessWh: wh(Math.max(0, live.deliveredWh - live.energyWh)) }
-  }
-
-  #void(shown: SignedCtp): VoidCertificate {
-    this.gate.check()
-    const { market, committee } = this.#state
-    const identified = identifyCtp(market, shown)
-    const known = voidOf(this.#state, identified.consumer, shown.ctp.nonce)
-    if (known !== undefined) return known
-    recordVoidVote(this.#state, identified)
-    const account = identified.consumer
-    const { nonce } = shown.ctp
-    const { epoch } = committee
-    const message = { epoch, account, nonce }
-    const member = committee.members.indexOf(this.memberAddress)
-    const signature = signMessage(market, 'NonceVoid', message, this.#memberKey)
-    const signatures = [{ member, signature }]
-    if (signatures.length < quorumOf(committee)) throw new SpbError('certificate/too-few-votes')
-    const certificate = { ...message, signatures }
-    applyVoid(this.#state, certificate)
-    return certificate
+  /** A certificate that another gateway made is known now. */
+  #noteCertified(identified: IdentifiedCtp): void {
+    const { ctpId, consumer } = identified
+    this.#requests.announceCertified(identified)
+    this.#collector.noteCertified(ctpId, consumer)
+    this.#receiptDesk.noteCertified(ctpId)
   }
 
   #applyUpdate(update: ChainUpdate): void {
@@ -236,6 +259,8 @@ export class NodeMachine {
     const closings = applyChainUpdate(this.#state, update)
     this.gate.noteBlock(update.head, this.#nowMs)
     this.settlement.noteUpdate(update, this.#nowMs)
+    this.#greeter.noteEpoch()
+    this.rootAudit.noteUpdate(update)
     for (const closing of closings) this.#announceClosed(closing)
     for (const event of update.events) {
       if (event.kind === 'Settled') {
@@ -268,12 +293,7 @@ export class NodeMachine {
 
   #announceClosed({ ctp, closed }: ClosedByUpdate): void {
     if (closed.state === 'expired') this.totals.expired++
-    this.#assembler.drop(ctp.ctpId)
-    for (const request of this.#waiting.get(ctp.ctpId) ?? []) {
-      const error = new SpbError('certificate/too-few-votes', 'The CTP expired without a quorum.')
-      this.#effects.push({ kind: 'refuse', request, error })
-    }
-    this.#waiting.delete(ctp.ctpId)
+    this.#collector.drop(ctp.ctpId, ctp.consumer)
     if (closed.state === 'expired' && closed.deliveredWh > 0) {
       const meta = { ctpId: ctp.ctpId, deliveredWh: closed.deliveredWh }
       this.#log('error', 'a receipted CTP expired before it was settled', meta)

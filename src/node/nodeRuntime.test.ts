@@ -51,6 +51,8 @@ function createRichChain(): Chain & { fail: SpbError | undefined; timeSeconds: n
       addresses.map((account) => accountOf(account, { balanceWei: wei(9_000n) })),
     committee: async () => ({ members: [member.address], endedAtSeconds: seconds(0) }),
     currentEpoch: async () => 1,
+    headers: async () => [],
+    announceRoot: async () => false,
     sendSettlement: async () => `0x${'01'.repeat(32)}` as const,
     outcomeOf: async () => ({ status: 'pending' }),
   }

@@ -2,6 +2,7 @@ import type { LedgerState } from '../ledger/ledgerState.ts'
 import type { Chain } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { Network } from '../ports/network.ts'
 import type { Scheduler } from '../ports/scheduler.ts'
 import type { Verifier } from '../ports/verifier.ts'
 import type { CtpSubmission } from '../protocol/ctpSubmission.ts'
@@ -10,6 +11,7 @@ import type { NodeEvent } from '../protocol/views.ts'
 import { followChain } from './chainFollower.ts'
 import type { NodeEffect, NodeInput, Reply } from './nodeEffect.ts'
 import type { NodeMachine } from './nodeMachine.ts'
+import { PeerTraffic } from './peerTraffic.ts'
 
 /** How patient and how crowded a running node may be. */
 export type NodeRuntimeOptions = {
@@ -20,6 +22,8 @@ export type NodeRuntimeOptions = {
   waitingRequests: number
   /** Inputs taken in one step, under one sync of the disk. */
   inputsPerStep: number
+  /** Random, below 2^20: tells starts of one moment apart. */
+  startMark?: number
 }
 
 /** What a runtime drives, and through which ports. */
@@ -31,6 +35,8 @@ export type NodeParts = {
   scheduler: Scheduler
   clock: Clock
   log: Log
+  /** Left out: the node is alone. */
+  network?: Network
 }
 
 type Waiting = { resolve: (reply: Reply) => void; reject: (error: SpbError) => void }
@@ -48,6 +54,7 @@ export class NodeRuntime {
   readonly #unverified: Unverified[] = []
   readonly #listeners = new Set<(event: NodeEvent) => void>()
   readonly #stops: (() => void)[] = []
+  readonly #traffic: PeerTraffic | undefined
   #nextRequest = 1
   /** Inputs taken in, and stepped, since the start. */
   #pushed = 0
@@ -61,6 +68,18 @@ export class NodeRuntime {
   constructor(options: NodeRuntimeOptions, parts: NodeParts) {
     this.#options = options
     this.#parts = parts
+    const { network, verifier, log } = parts
+    if (network === undefined) return
+    const push = (input: NodeInput) => this.#push(input)
+    const fail = (error: unknown) => this.#fail(error)
+    this.#traffic = new PeerTraffic({
+      network,
+      verifier,
+      log,
+      mark: options.startMark ?? 0,
+      push,
+      fail,
+    })
   }
 
   /** Reads the chain for the first time and starts to follow it. */
@@ -68,6 +87,7 @@ export class NodeRuntime {
     const { scheduler, clock } = this.#parts
     this.#push({ kind: 'tick', nowMs: clock.nowMs() })
     await this.pollChain()
+    await this.#traffic?.start()
     if (this.#options.pollMs === 0) return
     const poll = () => void this.pollChain()
     this.#stops.push(scheduler.every(this.#options.pollMs, poll))
@@ -81,6 +101,11 @@ export class NodeRuntime {
   /** The failure of the disk that stopped this node, if there was one. */
   get failure(): SpbError | undefined {
     return this.#failure
+  }
+
+  /** Where other nodes reach this one; undefined where it is alone. */
+  get networkAddresses(): string[] | undefined {
+    return this.#parts.network?.addresses()
   }
 
   /** Has a submission verified and stepped. Rejects with the refusal. */
@@ -138,6 +163,7 @@ export class NodeRuntime {
   }
 
   #push(input: NodeInput): void {
+    if (this.#failure !== undefined || this.#isClosed) return
     this.#inputs.push(input)
     this.#pushed++
     if (this.#isDraining) return
@@ -192,6 +218,20 @@ export class NodeRuntime {
           (error) => ({ kind: 'chainFailed', error }),
         )
         break
+      case 'announceRoot':
+        this.#outside(
+          this.#parts.chain.announceRoot(effect.root),
+          (isTaken) => ({ kind: 'rootAnnounced', root: effect.root, isTaken }),
+          () => ({ kind: 'rootAnnounced', root: effect.root, isTaken: false }),
+        )
+        break
+      case 'send':
+      case 'publish':
+      case 'connect':
+      case 'verdict':
+      case 'blame':
+        this.#traffic?.release(effect)
+        break
       case 'log':
         this.#parts.log[effect.level](effect.meta, effect.message)
         break
@@ -236,6 +276,7 @@ export class NodeRuntime {
     this.#parts.log.error({ err: error }, 'the node stops: it cannot go on safely')
     for (const request of [...this.#waiting.keys()]) this.#refuse(request, failure)
     for (const stop of this.#stops.splice(0)) stop()
+    this.#traffic?.close().catch(() => undefined)
   }
 
   /**
@@ -287,6 +328,7 @@ export class NodeRuntime {
     await this.#polling
     await this.#settled()
     this.#isClosed = true
+    await this.#traffic?.close()
     for (const request of [...this.#waiting.keys()]) {
       this.#refuse(request, new SpbError('node/not-voting', 'The node stops.'))
     }

@@ -1,25 +1,40 @@
 import { nextBatchNumber, recordBatch } from '../ledger/batchRecord.ts'
 import type { ChainUpdate } from '../ledger/chainUpdates.ts'
 import type { LiveCtp } from '../ledger/ctpRow.ts'
-import { type LedgerState, partialFromSecondsOf } from '../ledger/ledgerState.ts'
-import { ctpRowOf, listSettleable } from '../ledger/receipts.ts'
 import type { SettleCall, TransactionOutcome } from '../ports/chain.ts'
+import type { PeerId } from '../ports/network.ts'
 import { type Address, type Bytes32, bytesToHex } from '../protocol/bytes.ts'
-import { type MemberSignature, packSignatures, quorumOf } from '../protocol/committee.ts'
+import { type MemberSignature, packSignatures } from '../protocol/committee.ts'
 import { limits } from '../protocol/limits.ts'
-import { itemsHashOf, packBatch } from '../protocol/settlementBatch.ts'
-import { addressOf, signMessage } from '../protocol/signature.ts'
+import type { SettleReply } from '../protocol/nodeMessages.ts'
+import type { Judgement, NodeContext } from './nodeContext.ts'
 import type { NodeEffect } from './nodeEffect.ts'
+import { type DueTrade, SettlementPool } from './settlementPool.ts'
+import type { SettlementOrder } from './settlementRound.ts'
+import { SettlementSigning } from './settlementSigning.ts'
+import {
+  defaultTurns,
+  isUrgent,
+  membersAheadOf,
+  rankOf,
+  stepOf,
+  type TurnOptions,
+} from './settlementTurns.ts'
 
 /**
  * When a batch goes out: as soon as it is this large, or its oldest trade this old. What is due by
  * then goes along, up to the most that the contract takes.
  */
-export type SettlementOptions = {
+export type SettlementOptions = Partial<TurnOptions> & {
   batchItems: number
   batchAgeMs: number
-  /** A transaction not in a block for so long is looked at, and sent again with a higher fee. */
+  /**
+   * A transaction not in a block for so long is looked at, and sent again with a higher fee; and
+   * for so long a batch of another member, once signed, is left to it.
+   */
   resendMs: number
+  /** For so long members’ signatures under a batch are waited for; 2,000 by default. */
+  answerMs?: number
   /** Who gets the fees of the batches that this node makes. */
   beneficiary: Address
 }
@@ -35,36 +50,43 @@ type InFlight = {
 
 /** Longest pause after failures in a row. */
 const longestPauseMs = 60_000
+/** Longest pause after batches in a row that too few members signed. */
+const longestQuietMs = 8_000
 
 /**
- * Makes batches of what can be settled and sees each one into a confirmed block.
+ * Makes batches of what can be settled, in turns with the other members, has them signed, and sees
+ * each one into a confirmed block.
  *
  * One batch is in flight at a time. A lost or failed one is simply made anew from what is still
  * unsettled: nonces see to it that nothing is paid twice, a superfluous one costs gas only.
  */
 export class SettlementLoop {
-  readonly #options: SettlementOptions
-  readonly #state: LedgerState
-  readonly #memberKey: Uint8Array
-  readonly #memberAddress: Address
+  readonly #options: SettlementOptions & TurnOptions & { answerMs: number }
+  readonly #context: NodeContext
+  readonly #pool: SettlementPool
+  readonly #signing: SettlementSigning
   #inFlight: InFlight | undefined
-  #dueSinceMs: number | undefined
+  /** A batch failed: what was in it has waited enough. */
+  #isOverdue = false
+  /** A batch was not mined: its successor replaces it, whoever's turn it is. */
+  #isReplacing = false
   #failures = 0
+  /** Batches in a row that too few members signed. */
+  #unsigned = 0
   /** Trades in the next batch at most: halved by a failure, doubled by each success. */
   #mostItems: number = limits.itemsPerBatch
   #pausedUntilMs = 0
-  /** Batches in blocks that are not confirmed yet. */
-  readonly #included = new Map<Bytes32, { ctpIds: Set<Bytes32>; headNumber: number }>()
-  /** CTPs that were paid by proof or declined in blocks that are not confirmed yet. */
-  readonly #endedAtHead = new Map<Bytes32, number>()
-  /** CTPs that a settlement skipped, and until when they are left out. */
-  readonly #heldOff = new Map<Bytes32, { times: number; untilMs: number }>()
 
-  constructor(options: SettlementOptions, state: LedgerState, memberKey: Uint8Array) {
-    this.#options = options
-    this.#state = state
-    this.#memberKey = memberKey
-    this.#memberAddress = addressOf(memberKey)
+  constructor(options: SettlementOptions, context: NodeContext) {
+    this.#options = { ...defaultTurns, answerMs: 2_000, ...options }
+    this.#context = context
+    this.#pool = new SettlementPool(context.state)
+    const { beneficiary, answerMs, takeoverMs } = this.#options
+    this.#signing = new SettlementSigning({ beneficiary, answerMs, takeoverMs }, context, {
+      pool: this.#pool,
+      onSigned: (order, signatures, nowMs) => this.#settle(order, signatures, nowMs),
+      onUnsigned: (nowMs) => this.#noteUnsigned(nowMs),
+    })
   }
 
   get inFlight(): number {
@@ -83,7 +105,7 @@ export class SettlementLoop {
     const size = this.#inFlight?.ctpIds.length ?? limits.itemsPerBatch
     this.#mostItems = Math.max(1, Math.floor(size / 2))
     this.#inFlight = undefined
-    this.#dueSinceMs = Number.NEGATIVE_INFINITY
+    this.#isOverdue = true
     this.#failures++
     this.#pausedUntilMs = nowMs + Math.min(longestPauseMs, 500 * 2 ** this.#failures)
   }
@@ -96,129 +118,122 @@ export class SettlementLoop {
     }
     // Pending or dropped: made anew at once, which replaces a pending one with a higher fee.
     this.#inFlight = undefined
-    this.#dueSinceMs = Number.NEGATIVE_INFINITY
+    this.#isReplacing = true
   }
 
   /** A reorganisation may have undone the settlement, or what made it due. */
   noteRollBack(): void {
     this.#inFlight = undefined
-    this.#included.clear()
-    this.#endedAtHead.clear()
+    this.#signing.drop()
+    this.#pool.noteRollBack()
   }
 
   noteUpdate(update: ChainUpdate, nowMs: number): void {
-    for (const ctpId of update.skipped) {
-      const times = (this.#heldOff.get(ctpId)?.times ?? 0) + 1
-      const untilMs = nowMs + Math.min(longestPauseMs, 1000 * 2 ** times)
-      this.#heldOff.set(ctpId, { times, untilMs })
-    }
-    for (const { ctpId } of update.trades) this.#heldOff.delete(ctpId)
-    for (const event of update.events) {
-      if (event.kind !== 'Settled') continue
-      if (event.itemsHash === this.#inFlight?.itemsHash) this.#inFlight = undefined
-    }
-    for (const [itemsHash, { headNumber }] of this.#included) {
-      if (headNumber <= update.confirmed.number) this.#included.delete(itemsHash)
-    }
-    for (const [ctpId, headNumber] of this.#endedAtHead) {
-      if (headNumber <= update.confirmed.number) this.#endedAtHead.delete(ctpId)
-    }
-    for (const event of update.headEvents) {
-      const isEnd = event.kind === 'SettledWithProof' || event.kind === 'Declined'
-      if (isEnd) this.#endedAtHead.set(event.ctpId, update.head.number)
-      // In a block, but not confirmed: the next batch need not wait for that.
+    this.#pool.noteUpdate(update, nowMs)
+    for (const event of [...update.events, ...update.headEvents]) {
+      // In a block, if not confirmed: the next batch need not wait for that.
       if (event.kind !== 'Settled' || event.itemsHash !== this.#inFlight?.itemsHash) continue
-      const { itemsHash, ctpIds } = this.#inFlight
-      this.#included.set(itemsHash, { ctpIds: new Set(ctpIds), headNumber: update.head.number })
       this.#inFlight = undefined
     }
   }
 
-  /** What to do now: nothing, send a batch, or look after the one in flight. */
+  /** True where a block that is not confirmed yet shows the end of a CTP. */
+  hasEndedAtHead(ctpId: Bytes32): boolean {
+    return this.#pool.hasEndedAtHead(ctpId)
+  }
+
+  /** This member signed another's batch: its trades are left to that member for a while. */
+  noteCosigned(member: number, trades: readonly LiveCtp[]): void {
+    const { state, nowMs } = this.#context
+    for (const ctp of trades) {
+      const pauseMs = stepOf(state, ctp, this.#options.resendMs)
+      this.#pool.leaveTo(member, ctp.ctpId, nowMs() + pauseMs)
+    }
+  }
+
+  /** What to do now: nothing, have a batch signed, send it, or look after the one in flight. */
   advance(nowMs: number): NodeEffect[] {
     if (this.#inFlight !== undefined) return this.#lookAfter(this.#inFlight, nowMs)
-    const head = this.#state.head
-    if (head === undefined || nowMs < this.#pausedUntilMs) return []
-    const due = this.#listDue(head.timeSeconds, nowMs)
+    if (this.#signing.isUnderWay) return this.#signing.pursue(nowMs)
+    const head = this.#context.state.head
+    if (head === undefined || nowMs < this.#pausedUntilMs || !this.#signing.canPropose()) return []
+    const due = this.#pool.listDue(head.timeSeconds, this.#mostItems, nowMs)
     if (due.length === 0) {
-      this.#dueSinceMs = undefined
+      this.#isOverdue = false
+      this.#isReplacing = false
       return []
     }
-    this.#dueSinceMs ??= nowMs
-    const isOld = nowMs - this.#dueSinceMs >= this.#options.batchAgeMs
-    // The second half of the grace is the time that a transaction may need to get into a block.
-    const isUrgent = due.some(
-      ({ expirySeconds }) => partialFromSecondsOf(this.#state, expirySeconds) <= head.timeSeconds,
-    )
-    const wanted = Math.min(this.#options.batchItems, this.#mostItems)
-    if (due.length < wanted && !isOld && !isUrgent) return []
-    return this.#send(due, nowMs)
+    const ready = this.#listReady(due, nowMs)
+    return ready.length === 0 ? [] : this.#signing.propose(ready, nowMs)
   }
 
-  #listDue(timeSeconds: number, nowMs: number): LiveCtp[] {
-    for (const ctpId of this.#heldOff.keys()) {
-      if (!this.#state.live.has(ctpId)) this.#heldOff.delete(ctpId)
+  /** What goes into a batch now: all that is due in the own turn, else what waited too long. */
+  #listReady(due: readonly DueTrade[], nowMs: number): LiveCtp[] {
+    const { state, memberAddress } = this.#context
+    const { members } = state.committee
+    const { batchItems, batchAgeMs, spanBlocks, takeoverMs } = this.#options
+    const { timeSeconds, number } = state.head!
+    const all = due.map(({ ctp }) => ctp)
+    if (this.#isReplacing) return all
+    const own = members.indexOf(memberAddress)
+    const rank = rankOf(own, number, members.length, spanBlocks)
+    if (rank === 0) {
+      const wanted = Math.min(batchItems, this.#mostItems)
+      const isReady =
+        due.length >= wanted ||
+        this.#isOverdue ||
+        due.some(({ sinceMs }) => nowMs - sinceMs >= batchAgeMs) ||
+        all.some((ctp) => isUrgent(state, ctp, timeSeconds))
+      return isReady ? all : []
     }
-    const due: LiveCtp[] = []
-    for (const ctp of listSettleable(this.#state, timeSeconds)) {
-      if (due.length >= this.#mostItems) break
-      if (this.#isFree(ctp.ctpId, nowMs)) due.push(ctp)
-    }
-    return due
+    const ahead = membersAheadOf(own, rank, members.length, (member) =>
+      this.#signing.isConnected(member),
+    )
+    const late = due.filter(({ ctp, sinceMs }) => {
+      const ageMs = isUrgent(state, ctp, timeSeconds) ? 0 : batchAgeMs
+      return nowMs - sinceMs >= ageMs + ahead * stepOf(state, ctp, takeoverMs)
+    })
+    return late.map(({ ctp }) => ctp)
   }
 
-  /** Neither held off, nor in a block that waits for its confirmation. */
-  #isFree(ctpId: Bytes32, nowMs: number): boolean {
-    if (this.#endedAtHead.has(ctpId)) return false
-    if ((this.#heldOff.get(ctpId)?.untilMs ?? 0) > nowMs) return false
-    for (const { ctpIds } of this.#included.values()) if (ctpIds.has(ctpId)) return false
-    return true
+  /** Takes a member's signature, or its reasons against some items. */
+  takeReply(peer: PeerId, reply: SettleReply): Judgement {
+    return this.#signing.takeReply(peer, reply)
   }
 
-  #send(due: readonly LiveCtp[], nowMs: number): NodeEffect[] {
-    const { committee, market } = this.#state
-    const member = committee.members.indexOf(this.#memberAddress)
-    if (member < 0) return []
-    // One producer's trades in a row cost the contract one write of his account.
-    const sorted = due.toSorted((a, b) =>
-      a.producer < b.producer ? -1 : +(a.producer > b.producer),
-    )
-    const items = packBatch(
-      sorted.map(({ number, deliveredWh }) => {
-        const { ctp, consumerSignature } = ctpRowOf(this.#state, number)
-        return { ctp, consumerSignature, deliveredWh }
-      }),
-    )
-    const itemsHash = itemsHashOf(items)
-    const { epoch } = committee
-    const { beneficiary } = this.#options
-    const number = nextBatchNumber(this.#state)
-    const sequence = BigInt(number)
-    const order = { epoch, sequence, itemsHash, beneficiary }
-    const signature = signMessage(market, 'Settlement', order, this.#memberKey)
-    const signatures: MemberSignature[] = [{ member, signature }]
-    if (signatures.length < quorumOf(committee)) return []
-    const ctpIds = due.map(({ ctpId }) => ctpId)
-    recordBatch(this.#state, number, items)
-    const sentAtHead = this.#state.head?.number ?? 0
+  /** Too few members signed: not again at once. */
+  #noteUnsigned(nowMs: number): void {
+    this.#unsigned++
+    this.#pausedUntilMs = nowMs + Math.min(longestQuietMs, 250 * 2 ** this.#unsigned)
+  }
+
+  #settle(order: SettlementOrder, signatures: MemberSignature[], nowMs: number): NodeEffect[] {
+    const { state } = this.#context
+    const { itemsHash, trades, epoch, sequence, beneficiary, items } = order
+    recordBatch(state, nextBatchNumber(state), items)
+    const ctpIds = trades.map(({ ctp }) => ctp.ctpId)
+    const sentAtHead = state.head?.number ?? 0
     this.#inFlight = { itemsHash, ctpIds, sentAtMs: nowMs, sentAtHead }
-    this.#dueSinceMs = undefined
+    this.#isOverdue = false
+    this.#isReplacing = false
+    this.#unsigned = 0
     const call: SettleCall = {
       ...{ epoch, sequence, beneficiary, items },
-      databaseRoot: bytesToHex(this.#state.tree.root()),
+      databaseRoot: bytesToHex(state.tree.root()),
       votes: packSignatures(signatures),
     }
     return [{ kind: 'settle', call }]
   }
 
   #lookAfter(flight: InFlight, nowMs: number): NodeEffect[] {
+    const { state } = this.#context
     // All of it ended otherwise: settled by another batch, or expired.
-    if (flight.ctpIds.every((ctpId) => !this.#state.live.has(ctpId))) {
+    if (flight.ctpIds.every((ctpId) => !state.live.has(ctpId))) {
       this.#inFlight = undefined
       return []
     }
     if (nowMs - flight.sentAtMs < this.#options.resendMs) return []
-    if ((this.#state.head?.number ?? 0) <= flight.sentAtHead) return []
+    if ((state.head?.number ?? 0) <= flight.sentAtHead) return []
     flight.sentAtMs = nowMs
     if (flight.transactionHash === undefined) return []
     return [{ kind: 'checkSettlement', transactionHash: flight.transactionHash }]

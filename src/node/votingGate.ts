@@ -1,24 +1,43 @@
 import type { LedgerState } from '../ledger/ledgerState.ts'
 import type { BlockRef } from '../ports/chain.ts'
 import type { Address } from '../protocol/bytes.ts'
-import { quorumOf } from '../protocol/committee.ts'
 import type { ErrorCode } from '../protocol/errorTable.ts'
 import { SpbError } from '../protocol/spbError.ts'
 
-/** Whether a member may vote now; a member that sees no blocks does not, and says why. */
+/** Why something is not done now. */
+export type Reason = { code: ErrorCode; text: string }
+
+/** How patient a gate is. */
+export type VotingGateOptions = {
+  /** Block time may stand still for so long. */
+  stallMs: number
+  /** The clock and the chain's time may differ by so much; left out: by any. */
+  clockToleranceMs?: number
+}
+
+/**
+ * Whether this node serves, and whether its member votes. A member that sees no blocks, whose
+ * clock is wrong, that may have voted elsewhere or lacks what others have does not, and says why.
+ */
 export class VotingGate {
+  readonly #options: VotingGateOptions
   readonly #state: LedgerState
   readonly #member: Address
-  readonly #stallMs: number
+  readonly #conditions: (() => Reason | undefined)[] = []
   #headTimeSeconds = -1
   #headAtMs = 0
   #nowMs = 0
   #failure: ErrorCode | undefined
 
-  constructor(options: { stallMs: number }, state: LedgerState, member: Address) {
-    this.#stallMs = options.stallMs
+  constructor(options: VotingGateOptions, state: LedgerState, member: Address) {
+    this.#options = options
     this.#state = state
     this.#member = member
+  }
+
+  /** Adds a reason for which the member may not vote. */
+  require(condition: () => Reason | undefined): void {
+    this.#conditions.push(condition)
   }
 
   tick(nowMs: number): void {
@@ -36,19 +55,40 @@ export class VotingGate {
     this.#failure = error.code
   }
 
-  /** Why the member does not vote, or undefined when it does. */
-  reason(): { code: ErrorCode; text: string } | undefined {
-    const { confirmed, committee, epochEndsAtHead, votesFromSeconds = 0 } = this.#state
-    if (confirmed === undefined || this.#headTimeSeconds < 0) {
+  /** Seconds by which the clock is ahead of the newest block; 0 before the first. */
+  get clockSkewSeconds(): number {
+    if (this.#headTimeSeconds < 0) return 0
+    return Math.round(this.#headAtMs / 1000) - this.#headTimeSeconds
+  }
+
+  /** Why the node serves nobody, or undefined when it does. */
+  servingReason(): Reason | undefined {
+    if (this.#state.confirmed === undefined || this.#headTimeSeconds < 0) {
       const text = 'The chain was not read yet.'
       return { code: this.#failure ?? 'node/not-voting', text }
     }
     const stalledMs = this.#nowMs - this.#headAtMs
-    if (stalledMs > this.#stallMs) {
+    if (stalledMs > this.#options.stallMs) {
       const text = `The chain’s time stands still for ${Math.round(stalledMs / 1000)} s.`
       return { code: this.#failure ?? 'chain/stalled', text }
     }
-    if (confirmed.timeSeconds < votesFromSeconds) {
+    const skewMs = Math.abs(this.clockSkewSeconds) * 1000
+    if (skewMs > (this.#options.clockToleranceMs ?? Number.POSITIVE_INFINITY)) {
+      const text = `Clock and chain differ by ${Math.round(skewMs / 1000)} s.`
+      return { code: 'node/clock-skewed', text }
+    }
+    if (this.#state.epochEndsAtHead !== undefined) {
+      return { code: 'node/not-voting', text: 'The committee’s epoch is over.' }
+    }
+    return undefined
+  }
+
+  /** Why the member does not vote, or undefined when it does. */
+  reason(): Reason | undefined {
+    const serving = this.servingReason()
+    if (serving !== undefined) return serving
+    const { confirmed, committee, votesFromSeconds = 0 } = this.#state
+    if ((confirmed?.timeSeconds ?? 0) < votesFromSeconds) {
       const from = new Date(votesFromSeconds * 1000).toISOString()
       const text = `The database is new, and the member may have voted before: not until ${from}.`
       return { code: 'node/not-voting', text }
@@ -56,20 +96,25 @@ export class VotingGate {
     if (!committee.members.includes(this.#member)) {
       return { code: 'node/not-voting', text: 'This node is not a member of the committee.' }
     }
-    if (quorumOf(committee) > 1) {
-      const text = 'The committee has several members, and this version asks none of the others.'
-      return { code: 'node/not-voting', text }
-    }
-    if (epochEndsAtHead !== undefined) {
-      return { code: 'node/not-voting', text: 'The committee’s epoch is over.' }
+    for (const condition of this.#conditions) {
+      const reason = condition()
+      if (reason !== undefined) return reason
     }
     return undefined
   }
 
-  /** Throws `node/not-voting`, `chain/stalled` or `chain/unreachable` where it may not vote. */
-  check(): void {
-    const reason = this.reason()
-    if (reason === undefined) return
-    throw new SpbError(reason.code, reason.text, { meta: { reason: reason.code } })
+  /** Throws the reason for which the node serves nobody. */
+  checkServing(): void {
+    throwReason(this.servingReason())
   }
+
+  /** Throws `node/not-voting`, `chain/stalled` and the like where the member may not vote. */
+  check(): void {
+    throwReason(this.reason())
+  }
+}
+
+function throwReason(reason: Reason | undefined): void {
+  if (reason === undefined) return
+  throw new SpbError(reason.code, reason.text, { meta: { reason: reason.code } })
 }

@@ -86,6 +86,16 @@ export type ChainEvent = Placed &
     | { kind: 'Declined'; ctpId: Bytes32; consumer: Address; producer: Address; nonce: number }
   )
 
+/** What a block's header says of its proposer's database. */
+export type BlockHeader = {
+  number: number
+  hash: Bytes32
+  /** Who made the block; undefined where the chain does not say. */
+  proposer: Address | undefined
+  /** The header's extra data, without any seal. */
+  extra: Hex
+}
+
 /** A settlement as the contract takes it. */
 export type SettleCall = {
   epoch: number
@@ -122,6 +132,13 @@ export type Chain = {
   /** The committee of an epoch, and when it ended (0: it has not). */
   committee(epoch: number): Promise<{ members: Address[]; endedAtSeconds: Seconds }>
   currentEpoch(): Promise<number>
+  /** Headers of blocks `from` to `to`, both included; fails as `events` does. */
+  headers(from: number, to: number): Promise<BlockHeader[]>
+  /**
+   * Hands a root to the client, which puts it into the header of the next block that it makes.
+   * False where the client has no such call, or makes no blocks.
+   */
+  announceRoot(root: Bytes32): Promise<boolean>
   /**
    * Sends a settlement from the node's own Ethereum account. A second call before the first is in
    * a block replaces it (same Ethereum nonce, higher fee), so that at most one of them is mined.

@@ -86,7 +86,10 @@ export type ComplianceCase = { name: string; run(world: ChainWorld): Promise<voi
 const { alice, bob, carol } = parties
 
 /** The next moment of a world's chain, some seconds after its last block. */
-export async function later({ chain }: ChainWorld, bySeconds = 10): Promise<Seconds> {
+export async function later(
+  { chain }: Pick<ChainWorld, 'chain'>,
+  bySeconds = 10,
+): Promise<Seconds> {
   return seconds((await chain.head()).timeSeconds + bySeconds)
 }
 
@@ -110,7 +113,10 @@ export async function eventsOf({ chain }: ChainWorld, from: number): Promise<Cha
 }
 
 /** A party's account at the head. */
-export async function accountNow({ chain }: ChainWorld, { address }: Party): Promise<AccountState> {
+export async function accountNow(
+  { chain }: Pick<ChainWorld, 'chain'>,
+  { address }: Party,
+): Promise<AccountState> {
   const [state] = await chain.accounts([address], (await chain.head()).number)
   return state!
 }
@@ -124,10 +130,11 @@ function signVotes(facts: MarketFacts, name: 'Settlement' | 'Governance', messag
   return packSignatures(quorum)
 }
 
+type MarketWorld = Pick<ChainWorld, 'chain' | 'facts'>
 type Trade = Partial<Ctp> & { consumer?: Party; deliveredWh?: number }
 
 /** Alice buys 1000 Wh of Bob for 1000 wei, unless told otherwise. */
-export async function makeItem(world: ChainWorld, trade: Trade = {}): Promise<BatchItem> {
+export async function makeItem(world: MarketWorld, trade: Trade = {}): Promise<BatchItem> {
   const { consumer = alice, deliveredWh, ...fields } = trade
   const ctp: Ctp = {
     producer: bob.address,
@@ -144,7 +151,11 @@ export async function makeItem(world: ChainWorld, trade: Trade = {}): Promise<Ba
 }
 
 /** A settlement of these items that the committee of the first epoch signed. */
-export function makeCall({ facts }: ChainWorld, items: BatchItem[], change = {}): SettleCall {
+export function makeCall(
+  { facts }: Pick<ChainWorld, 'facts'>,
+  items: BatchItem[],
+  change = {},
+): SettleCall {
   const packed = packBatch(items)
   const order = { epoch: 1, sequence: 7n, beneficiary: carol.address, ...change }
   const message = { ...order, itemsHash: itemsHashOf(packed) }

@@ -47,6 +47,9 @@ export type Coe = {
   notAfterSeconds: Seconds
 }
 
+/** A member's word under which name it is in the network; not a message of the contract. */
+export type PeerRecord = { peerId: Hex; addresses: Hex; sequence: bigint }
+
 /** All signed messages by their EIP-712 name. */
 export type Messages = {
   Ctp: Ctp
@@ -61,6 +64,7 @@ export type Messages = {
   EnergyAccountCertificate: EnergyAccountCertificate
   MeterCertificate: MeterCertificate
   CoE: Coe
+  PeerRecord: PeerRecord
 }
 /** The EIP-712 name of a message. */
 export type MessageName = keyof Messages
@@ -123,6 +127,11 @@ export const messageFields = {
   EnergyAccountCertificate: [
     ['account', 'address'],
     ['notAfterSeconds', 'uint40'],
+  ],
+  PeerRecord: [
+    ['peerId', 'bytes'],
+    ['addresses', 'bytes'],
+    ['sequence', 'uint64'],
   ],
   MeterCertificate: [
     ['meter', 'address'],

@@ -16,6 +16,58 @@ export const systemErrors = {
     'The node does not vote at the moment.',
     'See GET /v1/status, or spb node status, for the reason.',
   ),
+  'node/clock-skewed': world(
+    'The node’s clock and the chain’s time differ too much.',
+    'Set the clock of the node’s machine, by NTP; or see whether the chain makes blocks.',
+  ),
+  'node/catching-up': world(
+    'The node has not caught up with the other members yet.',
+    'Wait; if it lasts, see which members it is connected to: spb node status.',
+  ),
+  'node/too-few-members': world(
+    'Too few members of the committee can be reached for a certificate.',
+    'Try again soon, or at another node; see spb node status.',
+  ),
+  'epoch/ended': world(
+    'This member gave its last word in the epoch and votes no more.',
+    'The next committee is named on chain: spb committee propose members.',
+  ),
+  'epoch/not-started': world(
+    'The reports of the ended epoch are not all here yet.',
+    'Wait; if it lasts, connect to a member of the ended committee: spb committee show.',
+  ),
+  'epoch/wrong-report': refused(
+    'The report is not the one that its member signed.',
+    'Nothing to do: it is fetched from another peer.',
+  ),
+  'epoch/too-few-ends': refusedForNow(
+    'Fewer members than a quorum have ended the epoch.',
+    'Have more of their operators run spb committee end; see spb committee show.',
+  ),
+  'epoch/reports-missing': refusedForNow(
+    'The node lacks a report that the new committee must start from.',
+    'Wait until it is fetched; if it lasts, leave that member’s end out of the proposal.',
+  ),
+  'epoch/not-operator': {
+    http: 403,
+    exit: exits.refused,
+    message: 'Only the node’s operator may do this.',
+    hint: 'Run the command on the node’s machine, with its data folder: --data FOLDER.',
+  },
+  'network/cannot-listen': broken(
+    'The address for other nodes cannot be listened on.',
+    'Choose another with --listen, or end the other program.',
+  ),
+  'network/unasked': refused('The answer was not asked for.', 'Nothing to do: it is dropped.'),
+  'network/wrong-answer': refused(
+    'The answer does not fit what was asked.',
+    'Check that both nodes run the same version.',
+  ),
+  'network/known': refused('This is known already.', 'Nothing to do: it counts once.'),
+  'network/unexpected': refused(
+    'The message is of a kind that this peer may not send.',
+    'Check that both nodes run the same version.',
+  ),
   'node/overloaded': {
     http: 429,
     exit: exits.world,
@@ -47,6 +99,10 @@ export const systemErrors = {
     message: 'The node’s answer is not understood.',
     hint: 'Check that the URL is a node’s, and of the same version.',
   },
+  'node/died': broken(
+    'A node ended unexpectedly.',
+    'See what it said last, in up.log beside its database.',
+  ),
   'node/wrong-host': {
     http: 421,
     exit: exits.input,

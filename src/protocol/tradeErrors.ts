@@ -19,6 +19,10 @@ export const tradeErrors = {
     'The votes are not strictly ordered by member.',
     'Order votes by member index, one each.',
   ),
+  'certificate/no-equivocation': input(
+    'The two votes do not contradict each other.',
+    'Show two votes of one member, epoch, account and nonce for different CTPs.',
+  ),
   'certificate/wrong-epoch': refused(
     'The certificate is of another epoch.',
     'Ask the current committee.',
@@ -100,6 +104,10 @@ export const tradeErrors = {
     'An older CTP of the account is still live and would fall out of its nonce window.',
     'Wait until it settles or frees itself.',
   ),
+  'ctp/nonce-inherited': refused(
+    'The committee of an ended epoch may have voted for a CTP of this nonce.',
+    'Send that CTP’s certificate if there is one; else void the nonce once it is over: spb void.',
+  ),
   'ctp/nonce-closed': refused(
     'This nonce is closed by a void certificate or a settlement.',
     'Take the account’s next nonce.',
@@ -135,6 +143,21 @@ export const tradeErrors = {
   ),
   'erc/repeated': refused('This receipt is known already.', 'Nothing to do: it counts once.'),
   'erc/closed': refused('The CTP is settled, declined or expired.', 'See spb trade.'),
+
+  // What a member says to another's settlement
+  'settlement/ended': refusedForNow(
+    'The CTP was settled or declined in a block that is not confirmed yet.',
+    'Wait until the block is confirmed.',
+  ),
+  'settlement/too-early': refusedForNow(
+    'A partial delivery is settled from expiry and half of the grace on.',
+    'Wait: a higher receipt may come until then.',
+  ),
+  'settlement/repeated': input('The settlement names a CTP twice.', 'Name each CTP once.'),
+  'settlement/wrong-receipt': input(
+    'The receipt is not the one of the CTP and energy that it came with.',
+    'Send along the receipt that the energy is taken from.',
+  ),
 
   // A trade's proof, and being paid by it without a node
   'proof/unknown': unknown(

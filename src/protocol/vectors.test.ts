@@ -21,6 +21,7 @@ import { ctpIdOf, digestOf, domainSeparator } from './digest.ts'
 import { buildMerkleTree, rootOfPath } from './merkle.ts'
 import { type MessageName, messageNames } from './messages.ts'
 import { paymentOf } from './payment.ts'
+import { decodePeerRecord, encodePeerRecord, signerOfPeerRecord } from './peerRecord.ts'
 import { itemsHashOf, packBatch, unpackBatch } from './settlementBatch.ts'
 import { addressOf, recoverSigner, signDigest } from './signature.ts'
 import { wei, wh } from './units.ts'
@@ -50,6 +51,14 @@ type Vectors = {
   payments: { amountWei: string; energyWh: number; deliveredWh: number; paymentWei: string }[]
   signatures: { digest: Hex; privateKey: Hex; address: Hex; signature: Hex }[]
   hostileSignatures: { name: string; digest: Hex; signature: Hex; length: number; recovers: Hex }[]
+  peerRecords: {
+    peerId: string
+    addresses: string[]
+    sequence: string
+    signature: Hex
+    signer: Hex
+    packed: Hex
+  }[]
 }
 
 const root = join(import.meta.dirname, '..', '..')
@@ -71,6 +80,7 @@ const typeStrings: Record<MessageName, string> = {
   EpochEnd: 'uint32 epoch,bytes32 votesRoot',
   Governance: 'uint32 epoch,uint64 sequence,bytes call',
   EnergyAccountCertificate: 'address account,uint40 notAfterSeconds',
+  PeerRecord: 'bytes peerId,bytes addresses,uint64 sequence',
   MeterCertificate: 'address meter,bytes32 model,uint40 notAfterSeconds',
   CoE: 'bytes32 root,uint8 height,uint40 notBeforeSeconds,uint40 notAfterSeconds',
 }
@@ -106,7 +116,7 @@ describe('test/vectors/protocol.json', () => {
       expect(vectors[name as 'digests']).toHaveLength(count)
       expect(count).toBeGreaterThan(2)
     }
-    expect(Object.keys(vectors.counts)).toHaveLength(8)
+    expect(Object.keys(vectors.counts)).toHaveLength(9)
   })
 
   it('holds several digests of every message', () => {
@@ -236,5 +246,23 @@ describe('signatures', () => {
       ...['high s', 's exactly half', 'other parity', 'other digest', 'zero digest'],
       'digest above the order',
     ])
+  })
+})
+
+describe('peer records', () => {
+  it.each(vectors.peerRecords)('of $signer, packed and signed', ({ packed, signer, ...vector }) => {
+    const { peerId, addresses, sequence, signature } = vector
+    const record = { peerId, addresses, sequence: BigInt(sequence), signature }
+    expect(decodePeerRecord(hexToBytes(packed))).toEqual(record)
+    expect(bytesToHex(encodePeerRecord(record))).toBe(packed)
+    expect(signerOfPeerRecord(market, record)).toBe(signer)
+    const hexOf = (text: string): Hex => `0x${Buffer.from(text).toString('hex')}`
+    const digest = hashTypedData({
+      domain: domainOf('PeerRecord'),
+      types: { PeerRecord: typesOf('PeerRecord') },
+      primaryType: 'PeerRecord',
+      message: { peerId: hexOf(peerId), addresses: hexOf(addresses.join('\n')), sequence },
+    } as never)
+    expect(recoverSigner(hexToBytes(digest), signature)).toBe(signer)
   })
 })

@@ -24,6 +24,7 @@ import {
   signedErcCodec,
 } from './messageCodecs.ts'
 import { decodeSparseProof, type SparseLeaf, type SparseProof } from './sparseProof.ts'
+import { SpbError } from './spbError.ts'
 import type { ManufacturerStanding, MeterRevocation } from './standing.ts'
 import { maxUint32, maxUint40, type Seconds, type Wei, type Wh } from './units.ts'
 import type {
@@ -32,6 +33,7 @@ import type {
   CtpDossier,
   CtpState,
   CtpView,
+  EquivocationView,
   ErcView,
   HoldView,
   MarketOptions,
@@ -40,6 +42,7 @@ import type {
   NodeStatus,
   NodeTotals,
   OfferView,
+  PeerView,
   ProofView,
   SettlementView,
 } from './views.ts'
@@ -56,6 +59,13 @@ export const viewLimits = {
   negotiationKeyBytes: 65,
   /** Characters of a reason or a version. */
   textLength: 200,
+  /** Nodes that one is connected to. */
+  peers: 256,
+  /** Multiaddresses of a node, and the characters of each. */
+  networkAddresses: 64,
+  networkAddressLength: 512,
+  /** Members that are proved to have voted twice, over all epochs. */
+  equivocations: 1024,
 } as const
 
 /** The states of a CTP, in the order of its life. */
@@ -212,6 +222,21 @@ export const offerViewCodec = objectCodec<OfferView>(
 
 const blockCodec = objectCodec<BlockView>('BlockView', { number: count, timeSeconds }, {})
 
+const peerCodec = objectCodec<PeerView>('PeerView', { peerId: text }, { member })
+const equivocationCodec = objectCodec<EquivocationView>('EquivocationView', { epoch, member }, {})
+
+/** A whole number of seconds, also below 0; `numberCodec` has none of these. */
+const signedSecondsCodec: Codec<number> = {
+  schema: { type: 'integer', minimum: -maxUint40, maximum: maxUint40 },
+  encode: (value) => value,
+  decode(json, what) {
+    if (typeof json === 'number' && Number.isInteger(json) && Math.abs(json) <= maxUint40) {
+      return json
+    }
+    throw new SpbError('input/number', `${what} is not a whole number of seconds.`)
+  },
+}
+
 /** The JSON form of a node’s status. */
 export const nodeStatusCodec = objectCodec<NodeStatus>(
   'NodeStatus',
@@ -228,7 +253,18 @@ export const nodeStatusCodec = objectCodec<NodeStatus>(
     curveBackend: wordCodec(['native', 'noble']),
     version: text,
   },
-  { reason: text, member, head: blockCodec, confirmed: blockCodec },
+  {
+    ...{ reason: text, member, head: blockCodec, confirmed: blockCodec },
+    clockSkewSeconds: signedSecondsCodec,
+    networkAddresses: listCodec(
+      textCodec(viewLimits.networkAddressLength),
+      viewLimits.networkAddresses,
+    ),
+    peers: listCodec(peerCodec, viewLimits.peers),
+    caughtUp: booleanCodec,
+    divergence: count,
+    equivocations: listCodec(equivocationCodec, viewLimits.equivocations),
+  },
 )
 
 /** The JSON form of a node’s totals. */

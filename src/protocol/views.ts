@@ -139,7 +139,17 @@ export type CtpFilter = {
 /** A block by number and time. */
 export type BlockView = { number: number; timeSeconds: Seconds }
 
-/** How a node is. */
+/** Another node that this one is connected to. */
+export type PeerView = {
+  peerId: string
+  /** Its place in the committee; absent for an observer, and before it said who it is. */
+  member?: number
+}
+
+/** A member that is proved to have voted twice. */
+export type EquivocationView = { epoch: number; member: number }
+
+/** How a node is. What is said of other nodes is absent where it has no network. */
 export type NodeStatus = {
   isVoting: boolean
   /** Why it does not vote: `chain/stalled`, `chain/unreachable`, … */
@@ -155,6 +165,17 @@ export type NodeStatus = {
   liveCtps: number
   receiptsWaiting: number
   settlementsInFlight: number
+  /** Seconds by which the node’s clock is ahead of the newest block; negative where behind. */
+  clockSkewSeconds?: number
+  /** Where other nodes reach this one: multiaddresses with its peer id. */
+  networkAddresses?: string[]
+  /** Nodes that it is connected to. */
+  peers?: PeerView[]
+  /** False while it fetches what others know and it does not. */
+  caughtUp?: boolean
+  /** Blocks since the start whose root was not the one that their proposer had announced. */
+  divergence?: number
+  equivocations?: EquivocationView[]
   curveBackend: 'native' | 'noble'
   version: string
 }

@@ -1,13 +1,11 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { SpbError } from '../../protocol/spbError.ts'
 import type { Seconds } from '../../protocol/units.ts'
 import { findAnvilBinary } from './anvilBinary.ts'
-import { type AnvilEnd, type AnvilProcess, spawnAnvil, waitUntilReady } from './anvilProcess.ts'
+import { waitUntilReady } from './anvilProcess.ts'
 import {
   type AnvilRecord,
-  isAlive,
   isOurAnvil,
   readRecord,
   removeRecord,
@@ -15,7 +13,9 @@ import {
 } from './anvilRecord.ts'
 import { isAnvilOf, requestAnvil } from './anvilRpc.ts'
 import { keepBackups, recoverState } from './anvilState.ts'
+import { type ClientEnd, type ClientProcess, spawnClient } from './clientProcess.ts'
 import { findFreePort, requireFreePort } from './freePort.ts'
+import { endOwnProcess, isAlive } from './ownProcess.ts'
 
 /** How the embedded chain runs. */
 export type AnvilOptions = {
@@ -51,13 +51,12 @@ export type AnvilHandle = {
   /** It ran already: an earlier program of ours left it behind. */
   isAdopted: boolean
   /** Resolves when it has ended, for whatever reason; never rejects. */
-  ended: Promise<AnvilEnd>
+  ended: Promise<ClientEnd>
   /** Ends it, with its state written; does not end what cannot be proved to be ours. */
   stop(): Promise<void>
 }
 
 const pollMs = 100
-const longestStopMs = 30_000
 const portAttempts = 5
 
 const stateIntervalOf = ({ stateIntervalSeconds = 30 }: AnvilOptions) => stateIntervalSeconds
@@ -85,28 +84,12 @@ function wordsOf(options: AnvilOptions, port: number): string[] {
   return words.map(String)
 }
 
-/** Waits until a process that is not our child is gone; false where it takes too long. */
-async function waitUntilGone(pid: number, boundMs: number): Promise<boolean> {
-  const deadline = Date.now() + boundMs
-  while (isAlive(pid)) {
-    if (Date.now() > deadline) return false
-    await delay(pollMs)
-  }
-  return true
-}
-
-/** Ends a process that an earlier program of ours left, if it is provably that. */
-async function endLeftOver(pid: number, statePath: string): Promise<void> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    if (!isOurAnvil(pid, statePath)) return
-    process.kill(pid, signal)
-    if (await waitUntilGone(pid, longestStopMs)) return
-  }
-}
+/** Ends an anvil that an earlier program of ours left, if it is provably that. */
+const endLeftOver = (pid: number, statePath: string) => endOwnProcess(pid, /anvil/, statePath)
 
 function adopt({ pid, port, chainId }: AnvilRecord, statePath: string): AnvilHandle {
   let isExpected = false
-  const ended = new Promise<AnvilEnd>((resolve) => {
+  const ended = new Promise<ClientEnd>((resolve) => {
     const timer = setInterval(() => {
       if (isAlive(pid)) return
       clearInterval(timer)
@@ -163,7 +146,7 @@ async function launch(options: AnvilOptions, port: number): Promise<AnvilHandle>
   const { statePath, chainId } = options
   const isResumed = statePath !== undefined && existsSync(statePath)
   const logPath = statePath && join(dirname(statePath), 'anvil.log')
-  const anvil: AnvilProcess = spawnAnvil(findAnvilBinary(), wordsOf(options, port), logPath)
+  const anvil: ClientProcess = spawnClient(findAnvilBinary(), wordsOf(options, port), logPath)
   const { pid, ended } = anvil
   // Written before it is ready: whoever kills us now must not leave it behind unknown.
   if (statePath !== undefined && pid !== 0) writeRecord(statePath, { pid, port, chainId })

@@ -5,8 +5,10 @@ import type { AccountState, BlockRef, Chain, MarketFacts } from '../../ports/cha
 import type { Address, Hex } from '../../protocol/bytes.ts'
 import { assert } from '../../protocol/spbError.ts'
 import { seconds, wei } from '../../protocol/units.ts'
+import { readHeaders } from './blockHeaders.ts'
 import { decodeMarketLog, lowerCase } from './marketEvents.ts'
 import { createMarketLogs } from './marketLogs.ts'
+import { createRootAnnouncer } from './rootAnnouncer.ts'
 import {
   connectRpc,
   type RpcConnection,
@@ -99,6 +101,7 @@ export function createEthereumChain(options: EthereumChainOptions): EthereumChai
   const rpc = connectRpc(options)
   const ready = checkFirst(() => requireChainId(rpc, chainId))
   const readLogs = createMarketLogs(rpc, address)
+  const announce = createRootAnnouncer(rpc)
   const sender = new SettlementSender(rpc, options)
 
   /** Checks the chain, then works; failures come out as `SpbError`s. */
@@ -140,6 +143,8 @@ export function createEthereumChain(options: EthereumChainOptions): EthereumChai
       }),
     currentEpoch: () =>
       call(() => readContract(rpc.client, { ...contract, functionName: 'currentEpoch' })),
+    headers: (from, to) => call(() => readHeaders(rpc, from, to)),
+    announceRoot: (root) => call(() => announce(root)),
     sendSettlement: (settleCall) => call(() => sender.send(settleCall)),
     outcomeOf: (hash) => call(() => readOutcome(rpc, hash)),
     close: rpc.close,

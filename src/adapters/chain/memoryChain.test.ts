@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { chainCases } from '../../ports/chain.compliance.ts'
+import { headerCases } from '../../ports/chainHeader.compliance.ts'
 import {
   actAndMine,
   type ChainWorld,
@@ -13,6 +14,7 @@ import {
   partyOf,
   settleNow,
 } from '../../ports/chainWorld.ts'
+import type { Address } from '../../protocol/bytes.ts'
 import { seconds, wei } from '../../protocol/units.ts'
 import { governanceEncoders } from './encodeGovernance.ts'
 import { createMemoryChain, type MemoryChain } from './memoryChain.ts'
@@ -20,7 +22,7 @@ import { MemoryEthereum } from './memoryEthereum.ts'
 
 type MemoryWorld = ChainWorld & { chain: MemoryChain; ethereum: MemoryEthereum }
 
-function openMemoryWorld(): MemoryWorld {
+function openMemoryWorld(proposers: readonly Address[] = []): MemoryWorld {
   const ethereum = new MemoryEthereum({
     market: { chainId: 4_242, address: partyOf(77).address },
     options: complianceOptions,
@@ -28,6 +30,7 @@ function openMemoryWorld(): MemoryWorld {
     authorities: [parties.authority.address],
     manufacturers: [parties.manufacturer.address],
     timeSeconds: seconds(1_700_000_000),
+    proposers,
   })
   return {
     ethereum,
@@ -53,6 +56,28 @@ for (const { name, run } of chainCases) {
 }
 
 const { alice, bob, carol, sender } = parties
+
+describe.each([
+  { who: 'a client that makes blocks', proposers: [alice.address, sender.address] },
+  { who: 'a client that makes none', proposers: [] },
+])('$who', ({ proposers }) => {
+  const takesRoots = proposers.length > 0
+  for (const { name, run } of headerCases) {
+    test(name, async () => {
+      const world = openMemoryWorld(proposers)
+      await run({ chain: world.chain, nextBlock: () => mineLater(world), takesRoots })
+    })
+  }
+})
+
+test('lets proposers take turns, or whoever is named', async () => {
+  const { ethereum, chain } = openMemoryWorld([alice.address, bob.address])
+  for (const at of [1, 2, 3]) ethereum.mine(seconds(1_700_000_000 + at))
+  ethereum.mine(seconds(1_700_000_009), 0, bob.address)
+  const proposers = (await chain.headers(1, 4)).map(({ proposer }) => proposer)
+  expect(proposers).toEqual([bob, alice, bob, bob].map(({ address }) => address))
+})
+
 const deposit = { kind: 'deposit', amountWei: wei(1_000_000n) } as const
 
 test('makes the same chain of the same calls, and another one of others', async () => {

@@ -1,5 +1,6 @@
 import type { AccountState, Chain, TransactionOutcome } from '../../ports/chain.ts'
 import type { Address, Bytes32 } from '../../protocol/bytes.ts'
+import { rootExtraOf } from '../../protocol/rootText.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { seconds } from '../../protocol/units.ts'
 import type { MemoryBlock, MemoryEthereum } from './memoryEthereum.ts'
@@ -53,6 +54,13 @@ export function createMemoryChain(ethereum: MemoryEthereum, sender: Address): Me
     })
   }
 
+  /** Blocks `from` to `to` as the client has them. */
+  function range(from: number, to: number): MemoryBlock[] {
+    if (from > to) return []
+    requireKnown(visible(to), `block ${to}`)
+    return Array.from({ length: to - from + 1 }, (_, at) => visible(from + at)!)
+  }
+
   const chain: Chain = {
     head: () => answer(() => refOf(visibleHead())),
     blockAt: (number) =>
@@ -60,13 +68,7 @@ export function createMemoryChain(ethereum: MemoryEthereum, sender: Address): Me
         const block = visible(number)
         return block && refOf(block)
       }),
-    events: (from, to) =>
-      answer(() => {
-        if (from > to) return []
-        requireKnown(visible(to), `block ${to}`)
-        const numbers = Array.from({ length: to - from + 1 }, (_, at) => from + at)
-        return numbers.flatMap((number) => visible(number)?.events ?? [])
-      }),
+    events: (from, to) => answer(() => range(from, to).flatMap(({ events }) => events)),
     accounts: (addresses, number) => answer(() => accountsAt(addresses, number)),
     committee: (epoch) =>
       answer(() => {
@@ -75,6 +77,13 @@ export function createMemoryChain(ethereum: MemoryEthereum, sender: Address): Me
         return { members: [...members], endedAtSeconds }
       }),
     currentEpoch: () => answer(() => visibleHead().state.currentEpoch),
+    headers: (from, to) =>
+      answer(() =>
+        range(from, to).map(({ number, hash, proposer, extra }) => ({
+          ...{ number, hash, proposer, extra },
+        })),
+      ),
+    announceRoot: (root) => answer(() => ethereum.setExtra(sender, rootExtraOf(root))),
     sendSettlement: (call) => answer(() => ethereum.sendSettlement(sender, call)),
     outcomeOf: (hash) => answer(() => outcomeOf(hash)),
   }

@@ -8,7 +8,7 @@ import type {
   SettleCall,
 } from '../../ports/chain.ts'
 import type { MarketAction } from '../../ports/marketAction.ts'
-import { type Address, type Bytes32, bytesToHex } from '../../protocol/bytes.ts'
+import { type Address, type Bytes32, bytesToHex, type Hex } from '../../protocol/bytes.ts'
 import { keccak256 } from '../../protocol/keccak.ts'
 import { batchItemBytes } from '../../protocol/settlementBatch.ts'
 import { assert, SpbError } from '../../protocol/spbError.ts'
@@ -31,6 +31,9 @@ type Inclusion = { isSuccess: boolean; gasUsed: bigint; calldataBytes: number }
 
 /** A block with the state that it left; blocks without transactions share their parent's. */
 export type MemoryBlock = BlockRef & {
+  proposer: Address | undefined
+  /** What the proposer had announced when it made the block. */
+  extra: Hex
   state: MemoryMarketState
   events: ChainEvent[]
   transactions: Map<Bytes32, { transaction: Transaction; inclusion: Inclusion }>
@@ -46,6 +49,8 @@ export type MemoryEthereumOptions = {
   manufacturers?: readonly Address[]
   /** Time of the first block, which holds the deployment. */
   timeSeconds: Seconds
+  /** Node's accounts whose clients make blocks, in turns by number; none by default. */
+  proposers?: readonly Address[]
 }
 
 /** What becomes of the transactions of blocks that a reorganisation takes away. */
@@ -85,6 +90,9 @@ export class MemoryEthereum {
   readonly facts: MarketFacts
   readonly #blocks: MemoryBlock[] = []
   readonly #funds = new Map<Address, bigint>()
+  readonly #proposers: readonly Address[]
+  /** What each proposer puts into the headers of its next blocks. */
+  readonly #extras = new Map<Address, Hex>()
   /** Block number of each included transaction. */
   readonly #places = new Map<Bytes32, number>()
   #pending: Transaction[] = []
@@ -96,8 +104,9 @@ export class MemoryEthereum {
     requireCommittee(members)
     manufacturers.forEach(requireManufacturer)
     this.facts = { ...market, options, deploymentBlock: 0 }
+    this.#proposers = given.proposers ?? []
     const state = createState(members, authorities, manufacturers)
-    const { events } = this.#addBlock(timeSeconds, [], state)
+    const { events } = this.#addBlock(timeSeconds, [], state, undefined)
     const place = { blockNumber: 0, transactionHash: hashOf('deployment', market.address) }
     events.push({ kind: 'EpochOpened', epoch: 1, members: [...members], ...place })
     for (const authority of authorities) {
@@ -155,10 +164,25 @@ export class MemoryEthereum {
     return this.#add(from, work)
   }
 
-  /** Makes a block of the first `most` waiting transactions; time must not go back. */
-  mine(timeSeconds: Seconds, most = this.#pending.length): MemoryBlock {
+  /**
+   * Makes a block of the first `most` waiting transactions; time must not go back. `proposer` is
+   * whose turn it is, where not told.
+   */
+  mine(
+    timeSeconds: Seconds,
+    most = this.#pending.length,
+    proposer = this.#proposers[this.#blocks.length % this.#proposers.length],
+  ): MemoryBlock {
     assert(timeSeconds >= this.head().timeSeconds, 'the time of blocks does not go back')
-    return this.#addBlock(timeSeconds, this.#pending.splice(0, most), this.head().state)
+    const transactions = this.#pending.splice(0, most)
+    return this.#addBlock(timeSeconds, transactions, this.head().state, proposer)
+  }
+
+  /** Sets the extra data of the blocks that a proposer makes; false for who makes none. */
+  setExtra(proposer: Address, extra: Hex): boolean {
+    if (!this.#proposers.includes(proposer)) return false
+    this.#extras.set(proposer, extra)
+    return true
   }
 
   /** Takes the last blocks away; the next ones differ from them whatever they hold. */
@@ -189,12 +213,19 @@ export class MemoryEthereum {
     return hash
   }
 
-  #addBlock(timeSeconds: Seconds, transactions: Transaction[], state: MemoryMarketState) {
+  #addBlock(
+    timeSeconds: Seconds,
+    transactions: Transaction[],
+    state: MemoryMarketState,
+    proposer: Address | undefined,
+  ) {
     const number = this.#blocks.length
     const parent = this.#blocks.at(-1)?.hash ?? 'genesis'
     const hashes = transactions.map(({ hash }) => hash)
-    const hash = hashOf('block', parent, timeSeconds, this.#reorgs, ...hashes)
-    const content = { state, events: [], transactions: new Map() }
+    const extra = (proposer && this.#extras.get(proposer)) ?? '0x'
+    const header = proposer === undefined ? [] : [proposer, extra]
+    const hash = hashOf('block', parent, timeSeconds, this.#reorgs, ...header, ...hashes)
+    const content = { proposer, extra, state, events: [], transactions: new Map() }
     const block: MemoryBlock = { number, hash, timeSeconds, ...content }
     for (const transaction of transactions) this.#include(block, transaction)
     this.#blocks.push(block)

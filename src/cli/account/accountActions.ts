@@ -24,6 +24,7 @@ import {
 import type { Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
 import { type DataFolder, dataFolderOf, listNames } from '../dataFolder.ts'
+import { readFaucetKey, sendTestEther } from '../devnet/faucet.ts'
 import { readEndpoint } from '../endpoint.ts'
 import { formatTable } from '../formatTable.ts'
 import { formatAmount } from '../formatUnits.ts'
@@ -166,6 +167,12 @@ async function requireEmbedded({ options }: Call<object>, folder: DataFolder): P
   })
 }
 
+async function giveEmbedded(port: number, address: Address, amountWei: bigint): Promise<bigint> {
+  const etherWei = (await readEther(`http://127.0.0.1:${port}`, address)) + amountWei
+  await setBalance({ port }, address, etherWei)
+  return etherWei
+}
+
 /** `spb account fund`. Throws `input/option`, `input/amount`, `account/unknown`. */
 export async function fundAccount(
   call: Call<object>,
@@ -175,9 +182,11 @@ export async function fundAccount(
   const folder = dataFolderOf(call.cli, call.options)
   const address = resolveAddress(folder, name)
   const amountWei = parseAmount(amount)
-  const port = await requireEmbedded(call, folder)
-  const etherWei = (await readEther(`http://127.0.0.1:${port}`, address)) + amountWei
-  await setBalance({ port }, address, etherWei)
+  const faucetKey = readFaucetKey(folder)
+  const etherWei =
+    faucetKey === undefined
+      ? await giveEmbedded(await requireEmbedded(call, folder), address, amountWei)
+      : await sendTestEther(chainUrlOf(call, folder), faucetKey, address, amountWei)
   return {
     json: { address, amountWei, etherWei },
     text: () => `${address} has ${formatAmount(etherWei)} of test ether on the chain now.`,

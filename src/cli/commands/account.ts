@@ -71,7 +71,7 @@ export function defineAccount(command: Command, cli: Cli): void {
   addExamples(
     command
       .command('fund <name> <amount>')
-      .description('Gives an account test ether; on the embedded chain only.')
+      .description('Gives an account test ether; on the embedded chain or a devnet only.')
       .action(actionOf(cli, fundAccount)),
     'spb account fund alice 10',
   )

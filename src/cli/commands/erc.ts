@@ -1,16 +1,15 @@
 import type { Command } from 'commander'
 import { parseEnergy } from '../../protocol/parseText.ts'
-import type { SignedErc } from '../../protocol/signedErc.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { seconds } from '../../protocol/units.ts'
 import type { CtpView, ErcView } from '../../protocol/views.ts'
-import type { NodeClient } from '../../sdk/nodeClient.ts'
 import type { Cli } from '../cli.ts'
 import { actionOf, addExamples, type Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
 import { formatTime } from '../formatTime.ts'
 import { formatAmount, formatEnergy } from '../formatUnits.ts'
-import { type OpenHouseholdMeter, openHouseholdMeter } from '../meter/householdMeter.ts'
+import { handInReceipt } from '../meter/handInReceipt.ts'
+import { openHouseholdMeter } from '../meter/householdMeter.ts'
 import { findMeterName } from '../meterFolder.ts'
 import { openNode } from '../nodeAccess.ts'
 import { parseCtpKey } from '../parseKeys.ts'
@@ -49,25 +48,11 @@ function explain({ ctp, excessWh }: ErcView, nowMs: number): string[] {
   ]
 }
 
-/** After these the node keeps the receipt, or no node ever will: nothing is left to wait for. */
-const finalCodes = ['erc/repeated', 'erc/lower', 'erc/late', 'erc/closed']
-
-async function handIn(
-  node: Pick<NodeClient, 'submitErc'>,
-  meter: OpenHouseholdMeter,
-  signed: SignedErc,
-): Promise<ErcView> {
-  const { ctpId, deliveredWh } = signed.erc
-  try {
-    const view = await node.submitErc(signed)
-    await meter.acknowledge(ctpId, deliveredWh)
-    return view
-  } catch (error) {
-    const isFinal = error instanceof SpbError && finalCodes.includes(error.code)
-    if (isFinal) await meter.acknowledge(ctpId, deliveredWh)
-    throw error
-  }
-}
+/** What a person has to do before the meter takes the next CTP. */
+const explainShortage = (shortage: SpbError | undefined): string[] =>
+  shortage === undefined
+    ? []
+    : [`${shortage.message} Until then the meter takes no further CTP. ${shortage.hint}`]
 
 async function confirm(
   call: Call<ErcOptions>,
@@ -76,7 +61,8 @@ async function confirm(
   const { cli, options } = call
   const key = parseCtpKey(text!)
   const deliveredWh = parseEnergy(energy!)
-  const { folder, node } = openNode(call)
+  const access = openNode(call)
+  const { folder, node } = access
   const dossier = await node.ctp(key)
   const { ctpId, number } = dossier
   const nowMs = cli.nowMs()
@@ -86,12 +72,16 @@ async function confirm(
   try {
     const measuredAtSeconds = seconds(Math.floor(nowMs / 1000))
     const signed = await meter.receipt(ctpId, deliveredWh, measuredAtSeconds)
-    const view = await handIn(node, meter, signed)
+    const { view, shortage } = await handInReceipt(access, meter, signed)
     const receipted = `${formatEnergy(deliveredWh)} receipted by meter ${meterName}`
     return {
-      json: { ...view, receipt: signed, meter: meterName },
+      json: { ...view, receipt: signed, meter: meterName, isAcknowledged: !shortage },
       text: (palette) =>
-        [`${palette.bold(`CTP ${number}`)}: ${receipted}.`, ...explain(view, nowMs)].join('\n'),
+        [
+          `${palette.bold(`CTP ${number}`)}: ${receipted}.`,
+          ...explainShortage(shortage),
+          ...explain(view, nowMs),
+        ].join('\n'),
     }
   } finally {
     meter.close()

@@ -13,6 +13,7 @@ import { wholeNumber } from '../numberOptions.ts'
 import { createClosingStack } from '../up/closingStack.ts'
 import { describeStart } from '../up/describeStart.ts'
 import { listenForInterruption } from '../up/interruption.ts'
+import { parseAnnouncedAddress, parseListenAddress, parsePeerAddress } from '../up/networkRecord.ts'
 import { startNode } from '../up/startNode.ts'
 import type { UpOptions } from '../up/upOptions.ts'
 
@@ -24,6 +25,11 @@ type TypedOptions = MarketTermOptions &
     chainPort?: number
     blockTime: string
     confirmations?: number
+    listen?: string[]
+    announce?: string[]
+    peer?: string[]
+    clockTolerance?: string
+    firstStart?: boolean
     manufacturer?: string[]
     wait: string
   }
@@ -34,6 +40,7 @@ function parseOptions(typed: TypedOptions): UpOptions {
   if (!Number.isInteger(blockTimeSeconds) || blockTimeSeconds < 1 || blockTimeSeconds > 60) {
     throw new SpbError('input/duration', 'The block time is 1 to 60 seconds.')
   }
+  const { listen, announce, peer, clockTolerance } = typed
   const given = typed.manufacturer ?? []
   const addresses: Address[] = given.map((each) => decodeAddress(each, `“${each}”`))
   return {
@@ -44,6 +51,13 @@ function parseOptions(typed: TypedOptions): UpOptions {
     ...(market === undefined ? {} : { market: decodeAddress(market, `“${market}”`) }),
     ...(chainPort === undefined ? {} : { chainPort }),
     ...(confirmations === undefined ? {} : { confirmations }),
+    ...(listen === undefined ? {} : { listen: listen.map(parseListenAddress) }),
+    ...(announce === undefined ? {} : { announce: announce.map(parseAnnouncedAddress) }),
+    ...(peer === undefined ? {} : { peers: peer.map(parsePeerAddress) }),
+    ...(clockTolerance === undefined
+      ? {}
+      : { clockToleranceMs: parseDuration(clockTolerance) * 1000 }),
+    isFirstStart: typed.firstStart === true,
   }
 }
 
@@ -88,6 +102,11 @@ export function defineUp(command: Command, cli: Cli): void {
     .option('--chain-port <number>', 'port of the embedded chain', wholeNumber(1, 65_535))
     .option('--block-time <seconds>', 'time between blocks of the embedded chain', '1')
     .option('--confirmations <number>', 'blocks until a block counts', wholeNumber(0, 1000))
+    .option('--listen <multiaddress...>', 'where to listen for other nodes; kept for later')
+    .option('--announce <multiaddress...>', 'where others reach this node, if not at --listen')
+    .option('--peer <multiaddress...>', 'other nodes of the market; kept for later')
+    .option('--clock-tolerance <span>', 'how far clock and chain may be apart (default: 10m)')
+    .option('--first-start', 'this member never voted in this market: do not wait before it votes')
     .option('--manufacturer <address...>', 'new market: trust these meter manufacturers')
     .option('--wait <span>', 'how long to wait for the chain of --chain', '1m')
     .action((_options: object, self: Command) => runUp(cli, self.optsWithGlobals<TypedOptions>()))
@@ -96,6 +115,7 @@ export function defineUp(command: Command, cli: Cli): void {
     command,
     'spb up',
     'spb up --data ~/street --port 8700',
+    'spb up --listen /ip4/0.0.0.0/tcp/8700 --peer /ip4/203.0.113.7/tcp/8700',
     'spb up --chain https://eth.example.org --market 0x52908400098527886e0f7030069857d2e4169ee7',
   )
 }

@@ -10,34 +10,26 @@ import { SpbError } from '../../protocol/spbError.ts'
 import { type Standing, standingOf } from '../../protocol/standing.ts'
 import { type Seconds, seconds } from '../../protocol/units.ts'
 import { createNodeClient, type NodeClient } from '../../sdk/nodeClient.ts'
+import { tryNodes } from '../../sdk/tryNodes.ts'
 import { createWitnessClient, type WitnessClient } from '../../sdk/witnessClient.ts'
 import type { DataFolder } from '../dataFolder.ts'
-import { readEndpoint } from '../endpoint.ts'
+import { listNodeUrls } from '../nodeAccess.ts'
 
-/** The node that a long-running meter talks to: looked up each time, since it comes and goes. */
+/** The nodes that a long-running meter talks to: looked up each time, since they come and go. */
 export type FolderNode = {
-  client(): NodeClient
-  relay: WitnessRelayAccess
-  /** Whom the market trusts, as the node says now. Throws `ctp/wrong-market`, `node/*`. */
+  /** One or more. Throws `node/unreachable` where no node runs on the folder and none was named. */
+  clients(): NodeClient[]
+  relays: readonly WitnessRelayAccess[]
+  /** Whom the market trusts, as a node says now. Throws `ctp/wrong-market`, `node/*`. */
   readStanding(): Promise<Standing>
 }
 
 const takeBytes = (length: number) => Uint8Array.from(randomBytes(length))
 const retryDelaysMs = [200, 800]
 
-function requireUrl(folder: DataFolder, given: string | undefined): string {
-  const url = given ?? readEndpoint(folder)?.url
-  if (url !== undefined) return url
-  throw new SpbError('node/unreachable', 'No node runs on this data folder.', {
-    hint: 'Start one with spb up, or name one with --node URL.',
-  })
-}
-
-function wrapRelay(open: () => WitnessClient): WitnessRelayAccess {
+function wrapRelay(name: string, open: () => WitnessClient): WitnessRelayAccess {
   return {
-    get name() {
-      return 'node'
-    },
+    name,
     identify: async () => await open().identify(),
     post: async (post) => await open().post(post),
     fetchRequests: async (...asked) => await open().fetchRequests(...asked),
@@ -47,14 +39,31 @@ function wrapRelay(open: () => WitnessClient): WitnessRelayAccess {
   }
 }
 
-/** The node of a data folder, or the one at a given URL. Throws nothing before it is used. */
-export function openFolderNode(folder: DataFolder, market: Market, given?: string): FolderNode {
-  const client = () => createNodeClient({ url: requireUrl(folder, given), retryDelaysMs })
+function openRelays(
+  folder: DataFolder,
+  given: readonly string[] | undefined,
+): readonly WitnessRelayAccess[] {
+  if (given !== undefined) return given.map((url) => createWitnessClient({ url }))
+  const open = () => createWitnessClient({ url: listNodeUrls(folder, undefined)[0]! })
+  return [wrapRelay('node', open)]
+}
+
+/**
+ * The nodes at given URLs, else the node of a data folder. Throws nothing before it is used but
+ * `input/option` for what is no URL.
+ */
+export function openFolderNode(
+  folder: DataFolder,
+  market: Market,
+  given?: readonly string[],
+): FolderNode {
+  const clients = () =>
+    listNodeUrls(folder, given).map((url) => createNodeClient({ url, retryDelaysMs }))
   return {
-    client,
-    relay: wrapRelay(() => createWitnessClient({ url: requireUrl(folder, given) })),
+    clients,
+    relays: openRelays(folder, given),
     async readStanding() {
-      const view = await client().market()
+      const view = await tryNodes(clients(), (client) => client.market())
       if (view.chainId !== market.chainId || view.address !== market.address) {
         throw new SpbError('ctp/wrong-market', 'The node serves another market than the meter.')
       }
@@ -71,23 +80,23 @@ export type RenewKeysParts = {
   nowSeconds: Seconds
 }
 
-/** Gets a meter's next tree witnessed by one that the node lists. Throws as `renewFromAny`. */
+/** Gets a meter's next tree witnessed by one that a node lists. Throws as `renewFromAny`. */
 export async function renewKeys(parts: RenewKeysParts): Promise<SignedCoe> {
   const { meter, market, node, nowSeconds } = parts
-  return await renewFromAny(meter, market, [node.relay], {
+  return await renewFromAny(meter, market, node.relays, {
     ...{ nowSeconds, standing: await node.readStanding() },
     randomBytes: takeBytes,
   })
 }
 
-/** Offers a meter as a witness through a data folder's node, until the service is closed. */
+/** Offers a meter as a witness through a data folder's nodes, until the service is closed. */
 export function serveAsWitness(
   meter: SoftwareMeter,
   market: Market,
-  { relay, readStanding }: FolderNode,
+  { relays, readStanding }: FolderNode,
 ): WitnessService {
   return startWitnessService({
-    ...{ meter, market, readStanding, relays: [relay] },
+    ...{ meter, market, readStanding, relays },
     ...{ clock: systemClock, randomBytes: takeBytes },
   })
 }

@@ -63,7 +63,11 @@ export function createNodeGateway(findNodes: () => readonly GatewayNode[]): Mete
       throw new SpbError(
         'node/unreachable',
         `${members.size} of ${needed} members that are needed keep the receipt.`,
-        { cause: chooseFailure(failures) },
+        {
+          hint: 'Name the nodes of so many members or more, each with a --node URL of its own.',
+          meta: { members: members.size, needed },
+          cause: chooseFailure(failures),
+        },
       )
     },
     async stateOf(ctpId) {

@@ -109,7 +109,7 @@ async function startMeter(start: Start, options: RunMeterOptions, named?: string
   const runner = new MeterRunner(runnerOptions, {
     ...{ meter, renew, random: Math.random, log: log.log },
     ...{ clock: systemClock, scheduler: eventLoopScheduler },
-    gateway: createNodeGateway(() => [node.client()]),
+    gateway: createNodeGateway(() => node.clients()),
     ...(source === undefined ? {} : { source }),
   })
   const agent = await startMeterAgent(

@@ -16,6 +16,23 @@ function describeVoting({ status }: StartedNode): string {
   return `${status.memberAddress}, ${place}`
 }
 
+/** Where others reach the node, and how to join it; nothing where it is alone. */
+function describeNetwork({ status, facts }: StartedNode): [string, string][] {
+  const { networkAddresses, committee } = status
+  if (networkAddresses === undefined) {
+    return committee.length < 2
+      ? []
+      : [['network', 'none: add --listen and --peer, or it is alone']]
+  }
+  const [first] = networkAddresses
+  if (first === undefined) return [['network', 'reaches others, and is reached by none']]
+  const join = `spb up --chain URL --market ${facts.address} --peer ${first}`
+  return [
+    ['network', networkAddresses.join(', ')],
+    ['others join', join],
+  ]
+}
+
 /** What to type in another terminal, in the order of a first trade. */
 function listNextSteps({ isEmbedded, isNewMarket }: StartedNode, dataOption: string): string[] {
   const fund = (name: string, amount: number) =>
@@ -47,7 +64,7 @@ export function describeStart(cli: Cli, folder: DataFolder, started: StartedNode
       ...{ dataFolder: folder.path, isNewMarket, isEmbedded, isAdopted },
       ...{ memberAddress: status.memberAddress, member: status.member ?? null },
       ...{ deploymentBlock: facts.deploymentBlock, memberKeyFile: keyPath },
-      log: nodeLogPath(folder),
+      ...{ log: nodeLogPath(folder), networkAddresses: status.networkAddresses ?? [] },
     },
     text: (palette) =>
       [
@@ -60,6 +77,7 @@ export function describeStart(cli: Cli, folder: DataFolder, started: StartedNode
             ],
             ['market', `${facts.address}${isNewMarket ? ' (new)' : ''}`],
             ['member', describeVoting(started)],
+            ...describeNetwork(started),
             ['key', `${shown(keyPath)}, unencrypted for you alone: a node starts by itself`],
             ['log', shown(nodeLogPath(folder))],
           ],

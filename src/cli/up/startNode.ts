@@ -7,6 +7,8 @@ import { createApiServer } from '../../api/apiServer.ts'
 import { composeNode } from '../../node/compose.ts'
 import type { NodeService } from '../../node/nodeService.ts'
 import type { MarketFacts } from '../../ports/chain.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Network } from '../../ports/network.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { type ErrorCode, isErrorCode } from '../../protocol/errorTable.ts'
 import { SpbError } from '../../protocol/spbError.ts'
@@ -16,7 +18,9 @@ import { type Endpoint, removeEndpoint, writeEndpoint } from '../endpoint.ts'
 import { openNodeKey } from '../nodeKeys.ts'
 import { lockPath } from '../processLock.ts'
 import type { ClosingStack } from './closingStack.ts'
+import { settleNetwork } from './networkRecord.ts'
 import { openNodeLog } from './nodeLog.ts'
+import { openNetwork } from './openNetwork.ts'
 import { chainUrlFor, joinChain, type StartedChain, startEmbeddedChain } from './startChain.ts'
 import { startStreetWitnesses } from './streetWitnesses.ts'
 import type { UpOptions } from './upOptions.ts'
@@ -46,6 +50,8 @@ export type StartedNode = {
 }
 
 const givenChainConfirmations = 3
+/** Of a node among others, unless told otherwise: the embedded chain of one may be far behind. */
+const usualClockToleranceMs = 600_000
 const watchMs = 1_000
 
 /** Failures after which a node says no more until it is started anew from its disk. */
@@ -82,6 +88,18 @@ async function startChain(
   return await joinChain(folder, options, url, wait)
 }
 
+/** How the node meets others; undefined where it is alone. */
+async function joinNetwork(
+  { folder }: StartContext,
+  options: UpOptions,
+  { facts }: StartedChain,
+  log: Log,
+): Promise<Network | undefined> {
+  const record = settleNetwork(folder, options)
+  if (record !== undefined) return await openNetwork(folder, record, facts, log)
+  return undefined
+}
+
 /** Starts the node proper over a chain that was started. */
 async function startOnChain(context: StartContext, options: UpOptions, chain: StartedChain) {
   const { folder, stack, nowMs, say } = context
@@ -96,14 +114,18 @@ async function startOnChain(context: StartContext, options: UpOptions, chain: St
     marketId: `${facts.chainId}:${facts.address}`,
   })
   const isEmbedded = anvil !== undefined
+  const network = await joinNetwork(context, options, chain, log.log)
+  const clockToleranceMs = options.clockToleranceMs ?? (network && usualClockToleranceMs)
   const node = await composeNode(
     {
-      ...{ facts, memberKey },
+      ...{ facts, memberKey, isFirstStart: options.isFirstStart === true },
+      ...(clockToleranceMs === undefined ? {} : { clockToleranceMs }),
       confirmations: options.confirmations ?? (isEmbedded ? 0 : givenChainConfirmations),
       ...(isEmbedded ? { pollMs: 200, batchAgeMs: 1_000 } : { pollMs: 1_000 }),
     },
-    { store, chain: ethereum, log: log.log },
-  ).catch((error) => {
+    { store, chain: ethereum, log: log.log, ...(network === undefined ? {} : { network }) },
+  ).catch(async (error) => {
+    await network?.close()
     store.close()
     throw error
   })

@@ -18,7 +18,7 @@ export function startStreetWitnesses(folder: DataFolder, context: StreetContext)
   makeStreetMeters(folder, secondsOf(nowMs()))
   for (const meter of openStreetMeters(folder)) {
     stack.push(() => meter.close())
-    const service = serveAsWitness(meter, market, openFolderNode(folder, market, url))
+    const service = serveAsWitness(meter, market, openFolderNode(folder, market, [url]))
     stack.push(() => service.close())
   }
 }

@@ -12,6 +12,16 @@ export type UpOptions = {
   chainPort?: number
   blockTimeSeconds: number
   confirmations?: number
+  /** Where this node listens for others; as at the last start where left out. */
+  listen?: readonly string[]
+  /** Where others are told to reach it, such as a router’s address; else what it listens at. */
+  announce?: readonly string[]
+  /** Addresses of other nodes; as at the last start where left out. */
+  peers?: readonly string[]
+  /** The node’s clock and the chain’s time may differ by so much. */
+  clockToleranceMs?: number
+  /** The operator’s word that this member never voted in this market. */
+  isFirstStart?: boolean
   /** Trusted by a new market instead of the data folder’s own development manufacturer. */
   manufacturers: readonly Address[]
   /** Terms of a new market. */

@@ -1,0 +1,128 @@
+import { join } from 'node:path'
+import { createLibp2pNetwork } from '../src/adapters/network/libp2pNetwork.ts'
+import { openSqliteStore } from '../src/adapters/storage/sqliteStore.ts'
+import { composeNode, type RunningNode } from '../src/node/compose.ts'
+import type { Network } from '../src/ports/network.ts'
+import { addressOf } from '../src/protocol/signature.ts'
+import {
+  benchFacts,
+  benchOptions,
+  committeeKeyOf,
+  createRichChain,
+  makeSubmissions,
+} from './world.ts'
+
+/** What the driver asks of a member's process. */
+export type MemberOrder =
+  | { kind: 'start'; member: number; members: number; accounts: number; folder: string }
+  | { kind: 'connect'; addresses: string[] }
+  /** Signs the CTPs of these accounts, and submits none yet. */
+  | { kind: 'prepare'; first: number; count: number }
+  /** Submits the next of the prepared CTPs, so many at a time. */
+  | { kind: 'submit'; count: number; inFlight: number }
+  | { kind: 'status' }
+  | { kind: 'end' }
+
+/** What a member's process answers; each order has one answer. */
+export type MemberAnswer = {
+  addresses?: string[]
+  isVoting?: boolean
+  liveCtps?: number
+  certified?: number
+  root?: string
+  /** From submission to certificate, each. */
+  latenciesMs?: number[]
+  /** Of the process since its start. */
+  cpuSeconds?: number
+  failures?: string[]
+}
+
+const quiet = { info: () => {}, warn: () => {}, error: () => {} }
+let node: RunningNode | undefined
+let network: Network | undefined
+let prepared: ReturnType<typeof makeSubmissions> = []
+
+async function start(order: Extract<MemberOrder, { kind: 'start' }>): Promise<MemberAnswer> {
+  const { member, members, accounts, folder } = order
+  const committee = Array.from({ length: members }, (_, at) => addressOf(committeeKeyOf(at)))
+  const chain = createRichChain(accounts, committee)
+  network = createLibp2pNetwork({
+    privateKey: committeeKeyOf(member),
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    topic: 'spb/1/bench',
+    log: quiet,
+  })
+  const marketId = `${benchFacts.chainId}:${benchFacts.address}`
+  const store = openSqliteStore({ path: join(folder, `member-${member}.db`), marketId })
+  // The clock moves, so that who was not answered is asked again; the chain’s time stands still.
+  const startMs = Date.now()
+  const clock = { nowMs: () => chain.timeSeconds * 1000 + Date.now() - startMs }
+  node = await composeNode(
+    {
+      facts: benchFacts,
+      memberKey: committeeKeyOf(member),
+      ...benchOptions,
+      ...{ pollMs: 500, stallMs: 86_400_000 },
+    },
+    { store, chain, log: quiet, clock, network },
+  )
+  return { addresses: network.addresses() }
+}
+
+async function submit(count: number, inFlight: number): Promise<MemberAnswer> {
+  const queue = prepared.splice(0, count).values()
+  const latenciesMs: number[] = []
+  const failures: string[] = []
+  const send = async () => {
+    for (const submission of queue) {
+      const startMs = performance.now()
+      try {
+        await node!.service.submitCtp(submission)
+        latenciesMs.push(performance.now() - startMs)
+      } catch (error) {
+        failures.push(String(error))
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, send))
+  return { latenciesMs, failures }
+}
+
+function readStatus(): MemberAnswer {
+  const { isVoting, liveCtps, root } = node!.service.status()
+  const { user, system } = process.cpuUsage()
+  const certified = [...node!.state.live.values()].filter(({ state }) => state !== 'proposed')
+  return {
+    isVoting,
+    liveCtps,
+    root,
+    certified: certified.length,
+    cpuSeconds: (user + system) / 1e6,
+  }
+}
+
+async function obey(order: MemberOrder): Promise<MemberAnswer> {
+  switch (order.kind) {
+    case 'start':
+      return await start(order)
+    case 'connect':
+      for (const address of order.addresses) network!.connect(address)
+      return {}
+    case 'prepare':
+      prepared = makeSubmissions(order.count, order.first)
+      return {}
+    case 'submit':
+      return await submit(order.count, order.inFlight)
+    case 'status':
+      return readStatus()
+    case 'end':
+      await node?.close()
+      return {}
+  }
+}
+
+process.on('message', async (order: MemberOrder) => {
+  const answer = await obey(order)
+  process.send!(answer)
+  if (order.kind === 'end') process.disconnect()
+})

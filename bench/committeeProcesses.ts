@@ -1,0 +1,70 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { MemberAnswer, MemberOrder } from './committeeMember.ts'
+
+/** The processes of a committee, each with one member, on loopback. */
+export type CommitteeProcesses = {
+  ask(member: number, order: MemberOrder): Promise<MemberAnswer>
+  askAll(makeOrder: (member: number) => MemberOrder): Promise<MemberAnswer[]>
+  /** Asks for everyone's status until all are as wanted. */
+  until(isWanted: (answer: MemberAnswer) => boolean): Promise<MemberAnswer[]>
+  end(): Promise<void>
+}
+
+const longestWaitMs = 120_000
+
+/** Starts so many members that know `accounts` rich households, and waits until all vote. */
+export async function startCommittee(
+  members: number,
+  accounts: number,
+): Promise<CommitteeProcesses> {
+  const folder = mkdtempSync(join(tmpdir(), 'spb-bench-'))
+  const script = new URL('./committeeMember.ts', import.meta.url).pathname
+  const children: ChildProcess[] = Array.from({ length: members }, () => fork(script))
+  const ask = async (member: number, order: MemberOrder): Promise<MemberAnswer> => {
+    const child = children[member]!
+    const answer = once(child, 'message') as Promise<[MemberAnswer]>
+    child.send(order)
+    const died = once(child, 'exit').then(() => {
+      throw new Error(`The process of member ${member} ended.`)
+    })
+    return (await Promise.race([answer, died]))[0]
+  }
+  const askAll = (makeOrder: (member: number) => MemberOrder) =>
+    Promise.all(children.map((_, member) => ask(member, makeOrder(member))))
+  const until = async (isWanted: (answer: MemberAnswer) => boolean) => {
+    const endMs = Date.now() + longestWaitMs
+    for (;;) {
+      const answers = await askAll(() => ({ kind: 'status' }))
+      if (answers.every(isWanted)) return answers
+      if (Date.now() > endMs) throw new Error(`They are not as wanted: ${JSON.stringify(answers)}`)
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+  }
+  const end = async () => {
+    await Promise.all(
+      children.map(async (child, member) => {
+        const exit = once(child, 'exit')
+        if (child.connected) child.send({ kind: 'end' } satisfies MemberOrder)
+        const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+        await exit
+        clearTimeout(timer)
+        return member
+      }),
+    )
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    const started = await askAll((member) => ({ kind: 'start', member, members, accounts, folder }))
+    const addresses = started.flatMap((answer) => answer.addresses ?? [])
+    await askAll((member) => ({ kind: 'connect', addresses: addresses.slice(0, member) }))
+    await until(({ isVoting }) => isVoting === true)
+  } catch (error) {
+    await end()
+    throw error
+  }
+  return { ask, askAll, until, end }
+}

@@ -1,0 +1,102 @@
+import { viewCtp } from '../ledger/ledgerViews.ts'
+import { takeReceipt } from '../ledger/receipts.ts'
+import type { Bytes32 } from '../protocol/bytes.ts'
+import { messageLimits, type ReceiptsNotice } from '../protocol/nodeMessages.ts'
+import type { SignedErc } from '../protocol/signedErc.ts'
+import { SpbError } from '../protocol/spbError.ts'
+import { wh } from '../protocol/units.ts'
+import type { ErcView } from '../protocol/views.ts'
+import { accepted, ignore, type Judgement, type NodeContext, reject } from './nodeContext.ts'
+import type { NodeCounts } from './nodeTotals.ts'
+
+/** Receipts that may wait for the certificate of their CTP; the oldest make room. */
+const mostEarly = 10_000
+
+/** Takes receipts from meters and from other nodes, and tells the others. */
+export class ReceiptDesk {
+  readonly #context: NodeContext
+  readonly #totals: NodeCounts
+  /** What this step brought from meters: published together. */
+  #fresh: SignedErc[] = []
+  /** By CTP: overtook the certificate on its way here. */
+  readonly #early = new Map<Bytes32, SignedErc>()
+
+  constructor(context: NodeContext, totals: NodeCounts) {
+    this.#context = context
+    this.#totals = totals
+  }
+
+  /** Takes a meter's receipt. Throws what `takeReceipt` throws. */
+  submit(signed: SignedErc): ErcView {
+    const view = this.#keep(signed)
+    this.#fresh.push(signed)
+    return view
+  }
+
+  /** Takes what another node publishes. */
+  take({ receipts }: ReceiptsNotice): Judgement {
+    let isNew = false
+    for (const signed of receipts) {
+      try {
+        this.#keep(signed)
+        isNew = true
+      } catch (error) {
+        if (!(error instanceof SpbError)) throw error
+        if (error.code === 'erc/wrong-key' || error.code === 'erc/zero') return reject(error.code)
+        if (error.code === 'erc/unknown-ctp') this.#keepEarly(signed)
+      }
+    }
+    return isNew ? accepted : ignore('erc/repeated')
+  }
+
+  /** A CTP was certified: its receipt may be here already. */
+  noteCertified(ctpId: Bytes32): void {
+    const signed = this.#early.get(ctpId)
+    if (signed === undefined) return
+    this.#early.delete(ctpId)
+    this.take({ kind: 'receipts', receipts: [signed] })
+  }
+
+  /** Tells who listens of a receipt that came with a record. */
+  announce(ctpId: Bytes32): void {
+    const ctp = viewCtp(this.#context.state, ctpId)
+    this.#context.emit({ kind: 'event', event: { kind: 'ctp', ctp } })
+  }
+
+  /** Publishes what came since the last step. */
+  flush(): void {
+    const fresh = this.#fresh
+    this.#fresh = []
+    if (this.#context.peers.connected.size === 0) return
+    for (let from = 0; from < fresh.length; from += messageLimits.receiptsPerNotice) {
+      const receipts = fresh.slice(from, from + messageLimits.receiptsPerNotice)
+      this.#context.emit({ kind: 'publish', message: { kind: 'receipts', receipts } })
+    }
+  }
+
+  #keep(signed: SignedErc): ErcView {
+    const { state, emit } = this.#context
+    const before = state.live.get(signed.erc.ctpId)?.deliveredWh ?? 0
+    const live = takeReceipt(state, signed)
+    this.#totals.receipts++
+    const payable = (deliveredWh: number) => Math.min(deliveredWh, live.energyWh)
+    this.#totals.receiptedWh += payable(live.deliveredWh) - payable(before)
+    const ctp = viewCtp(state, live.ctpId)
+    emit({ kind: 'event', event: { kind: 'ctp', ctp } })
+    return { ctp, excessWh: wh(Math.max(0, live.deliveredWh - live.energyWh)) }
+  }
+
+  #keepEarly(signed: SignedErc): void {
+    const { ctpId, deliveredWh } = signed.erc
+    const known = this.#early.get(ctpId)
+    if (known !== undefined && known.erc.deliveredWh >= deliveredWh) return
+    this.#early.delete(ctpId)
+    if (this.#early.size >= mostEarly) {
+      for (const oldest of this.#early.keys()) {
+        this.#early.delete(oldest)
+        break
+      }
+    }
+    this.#early.set(ctpId, signed)
+  }
+}

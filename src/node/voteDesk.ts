@@ -1,0 +1,104 @@
+import { checkAdmission } from '../ledger/admission.ts'
+import { recordOf } from '../ledger/ctpRecords.ts'
+import { accountStateOf } from '../ledger/ledgerState.ts'
+import { findNumber, hasVotedFor, recordVote } from '../ledger/voting.ts'
+import type { PeerId } from '../ports/network.ts'
+import { faultsOf } from '../protocol/committee.ts'
+import type { VerifiedCtp } from '../protocol/ctpSubmission.ts'
+import { recoverVoter, type Vote } from '../protocol/holdCertificate.ts'
+import type { CtpRecord, VoteRefusal } from '../protocol/nodeMessages.ts'
+import { signMessage } from '../protocol/signature.ts'
+import { SpbError } from '../protocol/spbError.ts'
+import { accepted, type Judgement, type NodeContext } from './nodeContext.ts'
+import type { CheckedVoteRequest } from './nodeEffect.ts'
+import type { VoteLists } from './voteLists.ts'
+
+/** A member's side of a vote: it judges what a gateway asks for, and signs what it admits. */
+export class VoteDesk {
+  readonly #context: NodeContext
+  readonly #lists: VoteLists
+
+  constructor(context: NodeContext, lists: VoteLists) {
+    this.#context = context
+    this.#lists = lists
+  }
+
+  /** Answers a request with one signature over all that it admits, and with its refusals. */
+  take(peer: PeerId, { id, items }: CheckedVoteRequest): Judgement {
+    const { state, emit, memberAddress, memberKey } = this.#context
+    const { committee, market } = state
+    const places: number[] = []
+    const refusals: VoteRefusal[] = []
+    const records: CtpRecord[] = []
+    for (const [place, { verified, vouches }] of items.entries()) {
+      try {
+        if (verified instanceof SpbError) throw verified
+        const record = this.#knownRecord(verified)
+        if (record !== undefined) records.push(record)
+        this.#admit(verified, vouches)
+        places.push(place)
+      } catch (error) {
+        if (!(error instanceof SpbError)) throw error
+        refusals.push(this.#describe(place, verified, error))
+      }
+    }
+    // What is certified already spares the gateway the other votes.
+    if (records.length > 0) {
+      emit({ kind: 'send', peer, message: { kind: 'recordsTell', id: 0, records } })
+    }
+    const { epoch } = committee
+    const reply = { kind: 'voteReply' as const, id, epoch, accepted: places, refusals }
+    if (places.length === 0) {
+      emit({ kind: 'send', peer, message: reply })
+      return accepted
+    }
+    const ids = places.map((place) => (items[place]!.verified as VerifiedCtp).ctpId)
+    const message = { epoch, ctpsRoot: this.#lists.listOf(ids).root }
+    const member = committee.members.indexOf(memberAddress)
+    if (member < 0) return accepted
+    const signature = signMessage(market, 'HoldVote', message, memberKey)
+    emit({ kind: 'send', peer, message: { ...reply, signature } })
+    return accepted
+  }
+
+  /** Writes the vote down, or finds the one that was given. Throws why there is none. */
+  #admit(verified: VerifiedCtp, vouches: readonly Vote[]): void {
+    const { state, gate } = this.#context
+    gate.check()
+    if (hasVotedFor(state, verified)) {
+      if (!state.live.has(verified.ctpId)) throw new SpbError('ctp/nonce-closed')
+      return
+    }
+    if (findNumber(state, verified) !== undefined) throw new SpbError('ctp/nonce-closed')
+    checkAdmission(state, verified, this.#isVouched(verified, vouches))
+    recordVote(state, verified)
+  }
+
+  #knownRecord({ ctpId }: VerifiedCtp): CtpRecord | undefined {
+    const live = this.#context.state.live.get(ctpId)
+    return live === undefined || live.state === 'proposed'
+      ? undefined
+      : recordOf(this.#context.state, ctpId)
+  }
+
+  /** `f + 1` others voted for it: an honest one among them found its offer open. */
+  #isVouched({ ctpId }: VerifiedCtp, vouches: readonly Vote[]): boolean {
+    const { market, committee } = this.#context.state
+    if (vouches.length <= faultsOf(committee)) return false
+    const voters = new Set<number>()
+    for (const vote of vouches) {
+      const voter = recoverVoter(market, committee.epoch, ctpId, vote)
+      if (voter !== undefined && voter === committee.members[vote.member]) voters.add(vote.member)
+    }
+    return voters.size > faultsOf(committee)
+  }
+
+  #describe(place: number, verified: VerifiedCtp | SpbError, error: SpbError): VoteRefusal {
+    const { code } = error
+    if (code !== 'ctp/nonce-skipped' || verified instanceof SpbError) return { place, code }
+    const { state } = this.#context
+    const { consumer } = verified
+    const chain = accountStateOf(state, consumer)
+    return { place, code, nextNonce: state.accounts.nextNonceOf(consumer, chain) }
+  }
+}
