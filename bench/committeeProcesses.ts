@@ -24,14 +24,18 @@ export async function startCommittee(
   const folder = mkdtempSync(join(tmpdir(), 'spb-bench-'))
   const script = new URL('./committeeMember.ts', import.meta.url).pathname
   const children: ChildProcess[] = Array.from({ length: members }, () => fork(script))
+  // One listener a child, however many orders it gets.
+  const exits = children.map((child) => once(child, 'exit'))
+  const deaths = exits.map(async (exit, member): Promise<never> => {
+    await exit
+    throw new Error(`The process of member ${member} ended.`)
+  })
+  for (const death of deaths) death.catch(() => {})
   const ask = async (member: number, order: MemberOrder): Promise<MemberAnswer> => {
     const child = children[member]!
     const answer = once(child, 'message') as Promise<[MemberAnswer]>
     child.send(order)
-    const died = once(child, 'exit').then(() => {
-      throw new Error(`The process of member ${member} ended.`)
-    })
-    return (await Promise.race([answer, died]))[0]
+    return (await Promise.race([answer, deaths[member]!]))[0]
   }
   const askAll = (makeOrder: (member: number) => MemberOrder) =>
     Promise.all(children.map((_, member) => ask(member, makeOrder(member))))
@@ -47,12 +51,10 @@ export async function startCommittee(
   const end = async () => {
     await Promise.all(
       children.map(async (child, member) => {
-        const exit = once(child, 'exit')
         if (child.connected) child.send({ kind: 'end' } satisfies MemberOrder)
         const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
-        await exit
+        await exits[member]
         clearTimeout(timer)
-        return member
       }),
     )
     rmSync(folder, { recursive: true, force: true })

@@ -33,7 +33,8 @@ export const benchFacts: MarketFacts = {
     burnWei: wei(0n),
   },
 }
-const market: Market = { chainId: benchFacts.chainId, address: benchFacts.address }
+/** What the market’s signatures are bound to. */
+export const benchMarket: Market = { chainId: benchFacts.chainId, address: benchFacts.address }
 
 export const benchOptions = {
   pollMs: 0,
@@ -51,7 +52,7 @@ export function makeSubmissions(count: number, first = 0): CtpSubmission[] {
   const witnesses = Array.from({ length: 100 }, (_, index) => {
     const key = keyOf(`witness ${index}`)
     const certificate = { meter: addressOf(key), model: zeroBytes32, notAfterSeconds: farFuture }
-    const signature = signMessage(market, 'MeterCertificate', certificate, manufacturerKey)
+    const signature = signMessage(benchMarket, 'MeterCertificate', certificate, manufacturerKey)
     return { key, certificate, signature }
   })
   return Array.from({ length: count }, (_, place) => {
@@ -78,18 +79,18 @@ export function makeSubmissions(count: number, first = 0): CtpSubmission[] {
       expirySeconds: seconds(startSeconds + 3_600),
       meterKey: addressOf(meterKey),
     }
-    const digest = digestOf(market, 'Ctp', ctp)
+    const digest = digestOf(benchMarket, 'Ctp', ctp)
     const ctpId = ctpIdOf(digest, addressOf(consumerKey))
     return {
-      market,
+      market: benchMarket,
       ctp,
       consumerSignature: signDigest(digest, consumerKey),
-      meterReadySignature: signMessage(market, 'MeterReady', { ctpId }, meterKey),
+      meterReadySignature: signMessage(benchMarket, 'MeterReady', { ctpId }, meterKey),
       evidence: {
         kind: 0,
         path: tree.pathOf(0),
         coe,
-        coeSignature: signMessage(market, 'CoE', coe, witness.key),
+        coeSignature: signMessage(benchMarket, 'CoE', coe, witness.key),
         witness: witness.certificate,
         witnessSignature: witness.signature,
       },

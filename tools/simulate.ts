@@ -49,6 +49,7 @@ async function main(): Promise<number> {
       ...{ seed, ticks: ticks! },
       ...(nodes === undefined ? {} : { nodes }),
       ...(bug === undefined ? {} : { bug }),
+      ...(bug?.cheats === undefined ? {} : { cheats: bug.cheats }),
       ...(values.log ? { onLine: (line: string) => console.error(line) } : {}),
     })
     if (report.broken !== undefined) failures++

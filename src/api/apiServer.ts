@@ -10,6 +10,7 @@ import type { NodeService } from '../node/nodeService.ts'
 import { assert, SpbError } from '../protocol/spbError.ts'
 import { type ApiLimits, defaultApiLimits } from './apiLimits.ts'
 import { createLog } from './apiLog.ts'
+import { addEpochRoutes, type EpochService } from './epochRoutes.ts'
 import { createEventHub, type EventHub } from './eventHub.ts'
 import { createHostGuard, isLoopbackHost, toUrlHost } from './hostGuard.ts'
 import { createNodeMetrics, type NodeMetrics } from './nodeMetrics.ts'
@@ -32,6 +33,8 @@ export type ApiServerOptions = {
   limits?: Partial<ApiLimits>
   /** Further host names by which the node may be called, and whose pages may call it. */
   allowedHosts?: readonly string[]
+  /** Left out: nothing is served about epochs. */
+  epochs?: { service: EpochService; operatorToken: string }
 }
 
 /** A node's HTTP and WebSocket server. */
@@ -191,6 +194,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     // After the plugins: a refused upgrade is closed by a hook of theirs that must have begun.
     addRequestHooks(app, metrics, limits, createHostGuard(host, allowedHosts))
     addTradeRoutes(app, node, limits.handlerTimeoutMs)
+    if (options.epochs !== undefined) {
+      addEpochRoutes(app, { ...options.epochs, timeoutMs: limits.handlerTimeoutMs })
+    }
     addWatchRoutes(app, { node, hub, metrics }, limits.eventClients)
     addWitnessRoutes(app, createNodeRelay(node, limits), limits)
     try {

@@ -7,10 +7,11 @@ import { createTestCli, runCli } from './testCli.cases.ts'
 const cli = createTestCli()
 const docs = readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8')
 
-/** What can be typed below a command: itself, where it has no further words. */
+/** What can be typed below a command: itself, where it has no further words or arguments too. */
 function listNames(command: Command, name: string): string[] {
   if (command.commands.length === 0) return [name]
-  return command.commands.flatMap((sub) => listNames(sub, `${name} ${sub.name()}`))
+  const own = command.registeredArguments.length > 0 ? [name] : []
+  return [...own, ...command.commands.flatMap((sub) => listNames(sub, `${name} ${sub.name()}`))]
 }
 
 async function listFullNames(): Promise<string[]> {

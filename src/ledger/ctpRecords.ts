@@ -1,5 +1,5 @@
 import type { Bytes32 } from '../protocol/bytes.ts'
-import { type Committee, checkVoteSet, quorumOf } from '../protocol/committee.ts'
+import { checkVoteSet, quorumOf } from '../protocol/committee.ts'
 import { type IdentifiedCtp, identifyCtp } from '../protocol/ctpSubmission.ts'
 import { ctpsRootOf, type HoldCertificate, type Vote } from '../protocol/holdCertificate.ts'
 import type { MerklePath } from '../protocol/merkle.ts'
@@ -7,19 +7,13 @@ import type { CtpRecord } from '../protocol/nodeMessages.ts'
 import type { SignedErc } from '../protocol/signedErc.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { buckets } from './buckets.ts'
-import { type ClosedCtp, decodeClosedCtp, encodeClosedCtp } from './ctpRow.ts'
-import { idKey, nonceKey } from './keys.ts'
+import { committeeOf } from './epochs.ts'
+import { idKey } from './keys.ts'
 import type { LedgerState } from './ledgerState.ts'
 import { ctpRowOf, takeReceipt } from './receipts.ts'
 import type { RecoveryCache } from './recoveryCache.ts'
-import {
-  decodeNonceRow,
-  decodeReceipt,
-  decodeVotes,
-  encodeNonceRow,
-  encodeVotes,
-} from './signedRows.ts'
-import { certify, isPast, numberOf } from './voting.ts'
+import { decodeReceipt, decodeVotes } from './signedRows.ts'
+import { certify, closedOf, isPast, numberOf } from './voting.ts'
 
 /** What a record brought. */
 export type RecordOutcome = {
@@ -30,21 +24,11 @@ export type RecordOutcome = {
   isReceipted: boolean
 }
 
-/** The committee of an epoch, or undefined where this node does not know it. */
-export function committeeFor(state: LedgerState, epoch: number): Committee | undefined {
-  return state.committee.epoch === epoch ? state.committee : undefined
-}
-
 /** True where a CTP's hold certificate is known here, whatever became of the CTP. */
 export function isCertificateKnown(state: LedgerState, ctpId: Bytes32): boolean {
   const live = state.live.get(ctpId)
   if (live !== undefined) return live.state !== 'proposed'
   return closedOf(state, ctpId)?.wasHeld === true
-}
-
-function closedOf(state: LedgerState, ctpId: Bytes32): ClosedCtp | undefined {
-  const bytes = state.store.get(buckets.closed, idKey(ctpId))
-  return bytes && decodeClosedCtp(bytes)
 }
 
 /** All that is kept of a certified CTP for others; undefined where no certificate is. */
@@ -76,11 +60,7 @@ export function certifyRecord(
   const isCertified = !isCertificateKnown(state, identified.ctpId)
   if (isCertified) {
     const votes = checkVotes(state, identified, certificate, cache)
-    if (closedOf(state, identified.ctpId) === undefined) {
-      certify(state, identified, certificate.epoch, votes)
-    } else {
-      keepLateCertificate(state, identified, certificate.epoch, votes)
-    }
+    certify(state, identified, certificate.epoch, votes)
   }
   const isReceipted = receipt !== undefined && takeHigherReceipt(state, identified, receipt)
   return { identified, isCertified, isReceipted }
@@ -93,7 +73,7 @@ function checkVotes(
   { epoch, votes }: HoldCertificate,
   cache: RecoveryCache,
 ): Vote[] {
-  const committee = committeeFor(state, epoch)
+  const committee = committeeOf(state, epoch)
   if (committee === undefined) throw new SpbError('certificate/wrong-epoch')
   checkVoteSet(committee, votes)
   const quorum = votes.slice(0, quorumOf(committee))
@@ -116,32 +96,6 @@ function isSamePath(a: MerklePath, b: MerklePath): boolean {
     a.siblings.length === b.siblings.length &&
     a.siblings.every((sibling, level) => sibling === b.siblings[level])
   )
-}
-
-/** Notes the certificate of a CTP that ended here without one: it closes the nonce all the same. */
-function keepLateCertificate(
-  state: LedgerState,
-  { ctpId, consumer, ctp }: IdentifiedCtp,
-  epoch: number,
-  votes: readonly Vote[],
-): void {
-  const closed = closedOf(state, ctpId)!
-  const key = nonceKey(consumer, ctp.nonce)
-  const bytes = state.store.get(buckets.nonce, key)
-  const row = bytes === undefined ? { isVoidSigned: false, isVoided: false } : decodeNonceRow(bytes)
-  state.store.commit([
-    { bucket: buckets.certificate, key: idKey(ctpId), value: encodeVotes(epoch, votes) },
-    {
-      bucket: buckets.closed,
-      key: idKey(ctpId),
-      value: encodeClosedCtp({ ...closed, wasHeld: true }),
-    },
-    {
-      bucket: buckets.nonce,
-      key,
-      value: encodeNonceRow({ ...row, certifiedCtpId: ctpId }),
-    },
-  ])
 }
 
 function takeHigherReceipt(

@@ -51,11 +51,15 @@ function readEntry(reader: ByteReader): ReportEntry {
 
 const readSeconds = (reader: ByteReader): Seconds => seconds(reader.uint40())
 
-/** What the tree of a report has as its leaf for an entry. */
-export function hashEntry(entry: ReportEntry): Hex {
+function encodeEntry(entry: ReportEntry): Uint8Array {
   const writer = new ByteWriter(256)
   writeEntry(writer, entry)
-  return bytesToHex(keccak256(writer.finish()))
+  return writer.finish()
+}
+
+/** What the tree of a report has as its leaf for an entry. */
+export function hashEntry(entry: ReportEntry): Hex {
+  return bytesToHex(keccak256(encodeEntry(entry)))
 }
 
 /** The root that a member signs: of a Merkle tree over its entries' hashes, in their order. */
@@ -66,8 +70,12 @@ export function votesRootOf(entryHashes: readonly Hex[]): Bytes32 {
 
 /** Binary form of a part of a report. */
 export function encodeReportPage(entries: readonly ReportEntry[]): Uint8Array {
-  const writer = new ByteWriter(4 + 256 * entries.length).uint16(entries.length)
-  for (const entry of entries) writeEntry(writer, entry)
+  return joinEntries(entries.map(encodeEntry))
+}
+
+function joinEntries(entries: readonly Uint8Array[]): Uint8Array {
+  const writer = new ByteWriter(2 + 256 * entries.length).uint16(entries.length)
+  for (const entry of entries) writer.bytes(entry)
   return writer.finish()
 }
 
@@ -97,9 +105,10 @@ export function makeReport(state: LedgerState): HandOverReport {
   const hashes: Hex[] = []
   const size = messageLimits.reportEntriesPerPage
   for (let from = 0; from === 0 || from < sorted.length; from += size) {
-    const entries = sorted.slice(from, from + size).map((draft) => entryOf(state, draft))
-    for (const entry of entries) hashes.push(hashEntry(entry))
-    pages.push(encodeReportPage(entries))
+    const drawn = sorted.slice(from, from + size)
+    const entries = drawn.map((draft) => encodeEntry(entryOf(state, draft)))
+    for (const entry of entries) hashes.push(bytesToHex(keccak256(entry)))
+    pages.push(joinEntries(entries))
   }
   return { votesRoot: votesRootOf(hashes), pages, entries: sorted.length }
 }

@@ -7,6 +7,7 @@ import { wh } from '../protocol/units.ts'
 import { isUsedOnChain } from './accountBook.ts'
 import { buckets } from './buckets.ts'
 import {
+  type ClosedCtp,
   type CtpPapers,
   decodeClosedCtp,
   encodeClosedCtp,
@@ -38,8 +39,7 @@ import {
 export function numberOf(state: LedgerState, ctpId: Bytes32): number | undefined {
   const live = state.live.get(ctpId)
   if (live !== undefined) return live.number
-  const closed = state.store.get(buckets.closed, idKey(ctpId))
-  return closed && decodeClosedCtp(closed).number
+  return closedOf(state, ctpId)?.number
 }
 
 /**
@@ -122,13 +122,18 @@ export function certify(
   const { ctpId, consumer, ctp } = identified
   const known = state.live.get(ctpId)
   if (known !== undefined && known.state !== 'proposed') return
-  if (known === undefined && numberOf(state, ctpId) !== undefined) return
+  const closed = known === undefined ? closedOf(state, ctpId) : undefined
+  if (closed !== undefined) {
+    if (!closed.wasHeld)
+      keepLateCertificate(state, identified, { ...closed, wasHeld: true }, epoch, votes)
+    return
+  }
   // One that was taken over may have brought its receipt.
   const reached = (known?.deliveredWh ?? 0) > 0 ? 'receipted' : 'held'
   const held: LiveCtp = { ...(known ?? liveOf(state, identified)), state: reached }
   const isOver = isPast(state, held) || isUsedOnChain(accountStateOf(state, consumer), ctp.nonce)
   const nonceRow = { ...nonceRowOf(state, consumer, ctp.nonce), certifiedCtpId: ctpId }
-  const closed = {
+  const ended = {
     number: held.number,
     state: 'expired' as const,
     deliveredWh: wh(0),
@@ -138,7 +143,7 @@ export function certify(
     ...(known === undefined ? rowChanges(held, identified) : []),
     ...(isOver
       ? [
-          { bucket: buckets.closed, key: idKey(ctpId), value: encodeClosedCtp(closed) },
+          { bucket: buckets.closed, key: idKey(ctpId), value: encodeClosedCtp(ended) },
           { bucket: buckets.live, key: idKey(ctpId), value: undefined },
         ]
       : [{ bucket: buckets.live, key: idKey(ctpId), value: encodeLiveCtp(held) }]),
@@ -160,6 +165,28 @@ export function certify(
     trackDelivery(state, known)
   }
   state.tree.set(idKey(ctpId), stateDigestOf(held))
+}
+
+/** Notes the certificate of a CTP that ended here without one: it closes the nonce all the same. */
+function keepLateCertificate(
+  state: LedgerState,
+  { ctpId, consumer, ctp }: IdentifiedCtp,
+  closed: ClosedCtp,
+  epoch: number,
+  votes: readonly Vote[],
+): void {
+  const row = { ...nonceRowOf(state, consumer, ctp.nonce), certifiedCtpId: ctpId }
+  state.store.commit([
+    { bucket: buckets.certificate, key: idKey(ctpId), value: encodeVotes(epoch, votes) },
+    { bucket: buckets.closed, key: idKey(ctpId), value: encodeClosedCtp(closed) },
+    { bucket: buckets.nonce, key: nonceKey(consumer, ctp.nonce), value: encodeNonceRow(row) },
+  ])
+}
+
+/** How a CTP ended; undefined where it did not, or is not known. */
+export function closedOf(state: LedgerState, ctpId: Bytes32): ClosedCtp | undefined {
+  const bytes = state.store.get(buckets.closed, idKey(ctpId))
+  return bytes && decodeClosedCtp(bytes)
 }
 
 /** True where a CTP is past expiry and grace at the confirmed block. */

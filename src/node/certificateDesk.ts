@@ -1,5 +1,5 @@
-import { committeeFor } from '../ledger/ctpRecords.ts'
 import type { LiveCtp } from '../ledger/ctpRow.ts'
+import { committeeOf } from '../ledger/epochs.ts'
 import type { LedgerState } from '../ledger/ledgerState.ts'
 import { certify, findNumber } from '../ledger/voting.ts'
 import type { Bytes32 } from '../protocol/bytes.ts'
@@ -36,12 +36,11 @@ export class CertificateDesk {
   /** Checks every signature of a batch, and notes what is new of it. */
   take(batch: CertificateBatch): Judgement {
     const { state } = this.#context
-    const committee = committeeFor(state, batch.epoch)
+    const committee = committeeOf(state, batch.epoch)
     if (committee === undefined) return ignore('certificate/wrong-epoch')
     const lists = batch.lists.map((ids) => this.#lists.listOf(ids))
     const voters = this.#countVoters(committee, batch, lists)
     if (voters === undefined) return reject('signature/invalid')
-    let isNew = false
     for (const [place, item] of batch.items.entries()) {
       const identified = identifyAmong(state, batch.lists, item, place)
       if (identified === undefined) return reject('signature/invalid')
@@ -52,14 +51,15 @@ export class CertificateDesk {
       const sorted = [...votes.values()].sort((a, b) => a.member - b.member)
       for (const vote of sorted) this.#equivocations.note(batch.epoch, identified, toVote(vote))
       const known = state.live.get(identified.ctpId)
-      if (known !== undefined ? known.state !== 'proposed' : isClosed(state, identified)) continue
+      if (known !== undefined && known.state !== 'proposed') continue
+      const isEnded = known === undefined && findNumber(state, identified) !== undefined
       const quorum = sorted.slice(0, quorumOf(committee))
       certify(state, identified, batch.epoch, quorum.map(toVote))
-      this.#onCertified(identified)
-      isNew = true
+      // One that ended before closes its nonce, and is no news to anybody.
+      if (!isEnded) this.#onCertified(identified)
     }
     // Known ones are passed on too: they came here directly, and observers hear them from us.
-    return isNew || batch.items.length > 0 ? accepted : reject('input/shape')
+    return accepted
   }
 
   /** Who voted for each id; undefined where a signature is not the member's. */
@@ -84,10 +84,6 @@ export class CertificateDesk {
     }
     return voters
   }
-}
-
-function isClosed(state: LedgerState, identified: IdentifiedCtp): boolean {
-  return findNumber(state, identified) !== undefined
 }
 
 /** A CTP's id; of one that is live here without the recovery of its signature. */

@@ -128,7 +128,7 @@ describe('a member that votes twice', () => {
     const world = openWorld()
     const votes = change(equivocate(world)) as [EquivocalVote, EquivocalVote]
     const message = notice(votes)
-    world.deliver({ from: 'peer-1', to: 'peer-0', message, isPublished: true })
+    world.deliver({ from: 'peer-1', to: 'peer-0', message, isPublished: false })
     expect(world.notes.map(({ effect }) => effect)).toContainEqual({
       kind: 'blame',
       peer: 'peer-1',
@@ -192,14 +192,14 @@ describe('answers that nobody asked for', () => {
     const [first, ...others] = batch.message.ballots
     const forged = { ...first!, member: others[0]!.member }
     const message = { ...batch.message, ballots: [forged, ...others] }
-    world.deliver({ ...batch, message, from: 'peer-1', to: 'peer-2', isPublished: true })
+    world.deliver({ ...batch, message, from: 'peer-1', to: 'peer-2', isPublished: false })
     expect(world.notes.map(({ effect }) => effect)).toContainEqual({
       kind: 'blame',
       peer: 'peer-1',
       code: 'signature/invalid',
     })
     const few = { ...batch.message, ballots: others }
-    world.deliver({ ...batch, message: few, from: 'peer-1', to: 'peer-2', isPublished: true })
+    world.deliver({ ...batch, message: few, from: 'peer-1', to: 'peer-2', isPublished: false })
     expect(world.notes.map(({ effect }) => effect)).toContainEqual({
       kind: 'blame',
       peer: 'peer-1',

@@ -4,6 +4,7 @@ import { finishHandOver, hasAllReports, importEntry } from '../ledger/handOver.t
 import {
   completeChange,
   forgetReports,
+  hashEntry,
   makeReport,
   pageChange,
   pagesOf,
@@ -17,7 +18,12 @@ import { ByteWriter } from '../protocol/byteWriter.ts'
 import { quorumOf } from '../protocol/committee.ts'
 import { digestOf } from '../protocol/digest.ts'
 import type { EpochView } from '../protocol/epochView.ts'
-import type { EpochEndNotice, ReportAsk, ReportTell } from '../protocol/nodeMessages.ts'
+import type {
+  EpochEndNotice,
+  ReportAsk,
+  ReportEntry,
+  ReportTell,
+} from '../protocol/nodeMessages.ts'
 import { recoverSigner, signMessage } from '../protocol/signature.ts'
 import { accepted, ignore, type Judgement, type NodeContext, reject } from './nodeContext.ts'
 import { ReportFetcher } from './reportFetcher.ts'
@@ -34,6 +40,9 @@ export type EpochDeskOptions = {
 /** Suits two slow cores. */
 export const defaultEpochDeskOptions: EpochDeskOptions = { pagesPerTick: 4, pagesPerPeer: 256 }
 
+/** Entries that are known to be taken over; further ones are, should they come again, again. */
+const mostRemembered = 1_000_000
+
 type End = { member: number; votesRoot: Bytes32; signature: EpochEndNotice['signature'] }
 
 /**
@@ -46,6 +55,8 @@ export class EpochDesk {
   readonly #fetcher: ReportFetcher
   /** What is to be taken over next; from the first part again after each start. */
   #place = { of: '', report: 0, page: 0 }
+  /** Hashes of entries that were taken over. */
+  readonly #taken = new Set<string>()
   /** Reports of older epochs may be left. */
   #hasOldReports = true
   readonly #given = new Map<PeerId, number>()
@@ -99,12 +110,13 @@ export class EpochDesk {
     const isKept = (votesRoot: Bytes32) => pagesOf(state.store, votesRoot) !== undefined
     const isStarted = isEpochStarted(state)
     const behind = isStarted ? [] : endsBehind(state)
+    const roots = behind.map(({ votesRoot }) => votesRoot)
     const ends = this.#endsOf(epoch)
     const own = members.indexOf(memberAddress)
     return {
       ...{ epoch, members: [...members], isStarted },
       quorum: members.length === 0 ? 0 : quorumOf(state.committee),
-      missingReports: behind.map(({ votesRoot }) => votesRoot).filter((root) => !isKept(root)),
+      missingReports: [...new Set(roots)].filter((root) => !isKept(root)),
       hasEnded: ends.some(({ member }) => member === own),
       ends: ends.map((end) => ({ ...end, hasReport: isKept(end.votesRoot) })),
     }
@@ -200,22 +212,33 @@ export class EpochDesk {
     const { epoch } = state.committee
     const ends = endsBehind(state)
     const of = state.epochs.endsHashOf(epoch - 1)
-    if (this.#place.of !== of) this.#place = { of, report: 0, page: 0 }
+    if (this.#place.of !== of) {
+      this.#place = { of, report: 0, page: 0 }
+      this.#taken.clear()
+    }
     for (let count = 0; count < this.#options.pagesPerTick; count++) {
       const { report, page } = this.#place
-      const end = ends[report]
-      if (end === undefined) {
-        finishHandOver(state)
-        this.#log('info', 'the reports of the ended epoch were taken over', { epoch })
-        this.#hasOldReports = true
-        return
+      const { votesRoot } = ends[report]!
+      for (const entry of readReportPage(state.store, votesRoot, page) ?? []) {
+        this.#takeEntry(entry)
       }
-      for (const entry of readReportPage(state.store, end.votesRoot, page) ?? []) {
-        importEntry(state, entry)
-      }
-      const isLast = page + 1 >= pagesOf(state.store, end.votesRoot)!
-      this.#place = isLast ? { of, report: report + 1, page: 0 } : { of, report, page: page + 1 }
+      const isLast = page + 1 >= pagesOf(state.store, votesRoot)!
+      this.#place = { of, report: isLast ? report + 1 : report, page: isLast ? 0 : page + 1 }
+      if (this.#place.report < ends.length) continue
+      finishHandOver(state)
+      this.#taken.clear()
+      this.#log('info', 'the reports of the ended epoch were taken over', { epoch })
+      this.#hasOldReports = true
+      return
     }
+  }
+
+  /** Members' reports are mostly the same: what one named is not checked again for the others. */
+  #takeEntry(entry: ReportEntry): void {
+    const hash = hashEntry(entry)
+    if (this.#taken.has(hash)) return
+    if (this.#taken.size < mostRemembered) this.#taken.add(hash)
+    importEntry(this.#context.state, entry)
   }
 
   /** Others may still ask for the reports behind this epoch; for older ones nobody does. */

@@ -199,7 +199,8 @@ export class NodeMachine {
     if (delivery !== undefined) {
       this.#effects.push({ kind: 'verdict', delivery, verdict: judgement.verdict })
     }
-    if (judgement.verdict !== 'reject') return
+    // The network blames whoever passed on what is rejected.
+    if (judgement.verdict !== 'reject' || delivery !== undefined) return
     this.#effects.push({ kind: 'blame', peer, code: judgement.code })
   }
 

@@ -1,4 +1,5 @@
-import { committeeFor, recordOf } from '../ledger/ctpRecords.ts'
+import { recordOf } from '../ledger/ctpRecords.ts'
+import { committeeOf } from '../ledger/epochs.ts'
 import { accountStateOf } from '../ledger/ledgerState.ts'
 import { applyVoid, certify, closingOf, recordVoidVote, voidOf } from '../ledger/voting.ts'
 import type { PeerId } from '../ports/network.ts'
@@ -141,7 +142,7 @@ export class VoidDesk {
     const { state } = this.#context
     const { account, nonce, epoch } = certificate
     if (voidOf(state, account, nonce) !== undefined) return ignore('network/known')
-    const committee = committeeFor(state, epoch)
+    const committee = committeeOf(state, epoch)
     if (committee === undefined) return ignore('certificate/wrong-epoch')
     try {
       verifyVoidCertificate(state.market, committee, certificate)
@@ -215,7 +216,7 @@ export class VoidDesk {
   /** A hold exists there after all. */
   #takeCertificate(round: Round, certificate: HoldCertificate): Judgement {
     const { state } = this.#context
-    const committee = committeeFor(state, certificate.epoch)
+    const committee = committeeOf(state, certificate.epoch)
     if (committee === undefined) return ignore('certificate/wrong-epoch')
     try {
       const identified = verifyHoldCertificate(state.market, committee, certificate)

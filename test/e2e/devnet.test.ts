@@ -13,7 +13,7 @@ import {
   type StartedCommand,
   until,
 } from '../support/commandLine.ts'
-import { gethForTests, nameGethTests } from '../support/gethForTests.ts'
+import { gethForTests } from '../support/gethForTests.ts'
 
 type Devnet = { chain: string; market: string; dataFolder: string; members: DevnetMember[] }
 
@@ -123,7 +123,7 @@ describe('spb devnet on one anvil', () => {
   )
 
   it(
-    'refuses committees and chains that there cannot be, and says why a node did not start',
+    'refuses committees and chains that there cannot be',
     async () => {
       expect(await line.fail('devnet --nodes 3')).toEqual([2, 'input/option'])
       expect(await line.fail('devnet --chain besu')).toEqual([2, 'input/option'])
@@ -134,7 +134,7 @@ describe('spb devnet on one anvil', () => {
   )
 })
 
-describe.skipIf(gethForTests === undefined)(nameGethTests('spb devnet on geth'), () => {
+describe.skipIf(gethForTests === undefined)('spb devnet on geth (needs geth)', () => {
   it(
     'trades on while a member is down, takes it in again, and proves by a header',
     async () => {

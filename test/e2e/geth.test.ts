@@ -21,7 +21,7 @@ import {
 import { bytesToHex, zeroBytes32 } from '../../src/protocol/bytes.ts'
 import { maxUint40, wei } from '../../src/protocol/units.ts'
 import { boundMs, until } from '../support/commandLine.ts'
-import { gethForTests, nameGethTests } from '../support/gethForTests.ts'
+import { gethForTests } from '../support/gethForTests.ts'
 
 const { alice, bob } = parties
 const chainId = 4_243
@@ -29,7 +29,7 @@ const ether = 10n ** 18n
 /** Signers that make blocks at the same time replace the last ones, hardly more than these. */
 const reorgDepth = 3
 
-describe.skipIf(gethForTests === undefined)(nameGethTests('a Clique network'), () => {
+describe.skipIf(gethForTests === undefined)('a Clique network (needs geth)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'spb-geth-'))
   let network: CliqueNetwork
   let facts: MarketFacts

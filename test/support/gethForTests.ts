@@ -9,10 +9,8 @@ function find(): string | undefined {
   }
 }
 
-/** The geth that tests run; absent where none is installed, unless `SPB_REQUIRE_GETH=1`. */
+/**
+ * The geth that tests run: `node tools/installGeth.mjs` builds it. Absent where there is none,
+ * which is a failure where `SPB_REQUIRE_GETH=1`.
+ */
 export const gethForTests = find()
-
-/** A group of tests that need geth; its name says why it is skipped, where it is. */
-export function nameGethTests(name: string): string {
-  return gethForTests === undefined ? `${name} (skipped: node tools/installGeth.mjs)` : name
-}

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { SpbError } from '../../protocol/spbError.ts'
 import type { Seconds } from '../../protocol/units.ts'
 import { findAnvilBinary } from './anvilBinary.ts'
-import { waitUntilReady } from './anvilProcess.ts'
+import { waitForAnvil } from './anvilProcess.ts'
 import {
   type AnvilRecord,
   isOurAnvil,
@@ -154,7 +154,7 @@ async function launch(options: AnvilOptions, port: number): Promise<AnvilHandle>
     if (statePath !== undefined) removeRecord(statePath)
   }
   ended.then(clean)
-  await waitUntilReady(anvil, port, chainId)
+  await waitForAnvil(anvil, port, chainId)
   if (isResumed) await resumeTime(port, options.isManual === true)
   if (statePath !== undefined) keepBackups(statePath, stateIntervalOf(options), ended)
   return { ...addressOf(port), chainId, pid, isAdopted: false, ended, stop: once(anvil.stop) }

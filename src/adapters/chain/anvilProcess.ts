@@ -7,7 +7,7 @@ const longestStartMs = 20_000
 const pollMs = 20
 
 /** Waits until anvil answers. Rejects with what it printed where it ends or stays silent. */
-export async function waitUntilReady(
+export async function waitForAnvil(
   anvil: ClientProcess,
   port: number,
   chainId: number,

@@ -71,6 +71,21 @@ it('is the peer that its transport key says', async () => {
   expect(() => peerIdOf(new Uint8Array(31))).toThrow('Invariant broken')
 })
 
+it('tells at most 8 addresses, those of other machines first', async () => {
+  const announce = Array.from({ length: 12 }, (_, at) => `/ip4/127.0.0.1/tcp/${at + 1}`)
+  const network = createLibp2pNetwork({
+    privateKey: seedOf(1),
+    listen: [],
+    announce: [...announce, '/dns4/node.example/tcp/4001'],
+    topic: 'test',
+    log: silent,
+  })
+  closing.push(() => network.close())
+  await network.start({ onPeer() {}, onDirect() {}, onPublished: async () => 'ignore' })
+  expect(network.addresses()).toHaveLength(8)
+  expect(network.addresses()[0]).toBe(`/dns4/node.example/tcp/4001/p2p/${network.self}`)
+})
+
 it('cuts off a stranger that announces a message over the limit', async () => {
   const target = await openTarget()
   const { stream } = await attack(await openStranger(2), target)

@@ -7,6 +7,7 @@ import {
   networkLimits,
   type PeerId,
 } from '../../ports/network.ts'
+import { messageLimits } from '../../protocol/nodeMessages.ts'
 import { assert, SpbError } from '../../protocol/spbError.ts'
 import { AddressKeeper } from './addressKeeper.ts'
 import { BlameBook } from './blameBook.ts'
@@ -80,9 +81,11 @@ class Libp2pNetwork implements Network {
 
   addresses(): string[] {
     const all = this.#isClosed ? [] : (this.#node?.getMultiaddrs() ?? [])
-    return all
-      .map((address) => address.toString())
-      .filter((text) => text.length <= trafficLimits.addressLength)
+    const texts = all.map(String).filter(({ length }) => length <= trafficLimits.addressLength)
+    const isLocal = (text: string) => /^\/(ip4\/127\.|ip6\/::1\/)/.test(text)
+    // Those that reach another machine count first.
+    const ordered = [...texts.filter((text) => !isLocal(text)), ...texts.filter(isLocal)]
+    return ordered.slice(0, messageLimits.addresses)
   }
 
   start(handlers: NetworkHandlers): Promise<void> {

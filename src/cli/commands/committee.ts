@@ -2,11 +2,14 @@ import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
 import { actionOf, addExamples } from '../commandAction.ts'
 import { applyProposal, showCommittee, signProposal } from '../committee/committeeActions.ts'
+import { endEpoch } from '../committee/endEpoch.ts'
 import {
+  type OutOptions,
   proposeAuthority,
   proposeManufacturer,
   proposeMeterRevocation,
 } from '../committee/proposeActions.ts'
+import { proposeMembers } from '../committee/proposeMembers.ts'
 import { addPasswordOption } from '../password.ts'
 
 const outFlag = '--out <file>'
@@ -15,6 +18,17 @@ const endsFlag = '--ends <when>'
 
 /** `spb committee propose`: one further word for each thing that governance decides. */
 function definePropose(command: Command, cli: Cli): void {
+  addExamples(
+    command
+      .command('members <address...>')
+      .description('Proposes the next committee, once a quorum of members ended the epoch.')
+      .requiredOption(outFlag, outSays)
+      .action(
+        // One list of words comes, since there may be any number of them.
+        actionOf<OutOptions>(cli, (call, ...words) => proposeMembers(call, words.flat())),
+      ),
+    'spb committee propose members 0x52908400098527886e0f7030069857d2e4169ee7 --out next.json',
+  )
   addExamples(
     command
       .command('authority <account>')
@@ -57,6 +71,13 @@ export function defineCommittee(command: Command, cli: Cli): void {
       .description('Shows the members, the quorum, and the next governance sequence.')
       .action(actionOf(cli, showCommittee)),
     'spb committee show',
+  )
+  addExamples(
+    command
+      .command('end')
+      .description('Ends the epoch for this node’s member, which votes no more in it.')
+      .action(actionOf(cli, endEpoch)),
+    'spb committee end',
   )
   definePropose(
     command.command('propose').description('Writes a proposal, which a quorum of members signs.'),

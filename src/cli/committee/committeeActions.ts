@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { readKeyFile } from '../../adapters/keys/keyFile.ts'
 import { bytesToHex } from '../../protocol/bytes.ts'
 import { packSignatures, quorumOf, verifyQuorum } from '../../protocol/committee.ts'
+import type { EpochView } from '../../protocol/epochView.ts'
 import { addressOf, signMessage } from '../../protocol/signature.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import { createMarketClient } from '../../sdk/marketClient.ts'
@@ -9,36 +10,66 @@ import { applyGovernance } from '../../sdk/marketContract.ts'
 import { openAccount } from '../accountFolder.ts'
 import type { Call } from '../commandAction.ts'
 import type { CommandResult } from '../commandResult.ts'
+import { dataFolderOf } from '../dataFolder.ts'
 import { formatFacts } from '../formatTable.ts'
-import { openNode } from '../nodeAccess.ts'
+import { listNodeUrls, openNode } from '../nodeAccess.ts'
 import { openNodeKey } from '../nodeKeys.ts'
 import type { PasswordOptions } from '../password.ts'
 import { describeTransaction } from '../transaction.ts'
 import { readDecider, requireCurrent } from './decider.ts'
+import { describeEnds } from './endEpoch.ts'
+import { createEpochClient } from './epochClient.ts'
 import { addSignature, describeProposal, readProposal, writeProposal } from './proposal.ts'
+import { requireReports } from './proposeMembers.ts'
 
 /** `spb committee show`. Throws `node/unreachable`, `chain/unreachable`. */
 export async function showCommittee(call: Call<object>): Promise<CommandResult> {
   const { committee, sequence } = await readDecider(call)
   const { members, epoch } = committee
   const quorum = quorumOf(committee)
+  const view = await readEpoch(call)
+  const wordOf = (index: number) =>
+    view?.ends.some(({ member }) => member === index) ? ' (ended the epoch)' : ''
   return {
-    json: { epoch, members, quorum, governanceSequence: sequence },
+    json: {
+      ...{ epoch, members, quorum, governanceSequence: sequence },
+      ...(view === undefined ? {} : describeEnds(view)),
+    },
     text: (palette) =>
       [
         `${palette.bold(`Epoch ${epoch}`)}: a committee of ${members.length}, quorum ${quorum}`,
         formatFacts(
           [
-            ...members.map((member, index) => [`member ${index}`, member] as [string, string]),
+            ...members.map(
+              (member, index) =>
+                [`member ${index}`, `${member}${wordOf(index)}`] as [string, string],
+            ),
             ['next sequence', sequence.toString()],
           ],
           palette,
         ),
+        ...(view === undefined || view.isStarted
+          ? []
+          : [`The node waits for ${view.missingReports.length} reports of epoch ${epoch - 1}.`]),
       ].join('\n'),
   }
 }
 
-/** `spb committee sign`. Throws `signature/invalid`, `certificate/wrong-epoch`, `file/*`. */
+/** How far the epoch is; undefined at a node that says nothing of it. */
+async function readEpoch(call: Call<object>): Promise<EpochView | undefined> {
+  const [url] = listNodeUrls(dataFolderOf(call.cli, call.options), call.options.node)
+  try {
+    return await createEpochClient(url!).epoch()
+  } catch (error) {
+    if (error instanceof SpbError && error.code === 'node/not-found') return undefined
+    throw error
+  }
+}
+
+/**
+ * `spb committee sign`. Throws `signature/invalid`, `certificate/wrong-epoch`,
+ * `epoch/reports-missing`, `file/*`.
+ */
 export async function signProposal(
   call: Call<{ key?: string }>,
   file: string,
@@ -48,6 +79,7 @@ export async function signProposal(
   const proposal = readProposal(cli, file)
   const { market, committee } = await readDecider(call)
   requireCurrent(proposal.market, proposal.message.epoch, { market, committee })
+  await requireReports(call, proposal)
   const key =
     options.key === undefined
       ? openNodeKey(folder, 'member')

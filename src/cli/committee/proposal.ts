@@ -41,7 +41,8 @@ export function writeProposal(cli: Cli, file: string, proposal: Proposal): strin
   return path
 }
 
-function decodeCall(data: Hex) {
+/** The call of a proposal. Throws `input/shape`. */
+export function decodeCall(data: Hex) {
   try {
     return decodeFunctionData({ abi: marketAbi, data })
   } catch (cause) {

@@ -19,10 +19,11 @@ import { describeProposal, writeProposal } from './proposal.ts'
 /** Longer than members take to sign: the end is fixed in what they sign. */
 const signingMarginSeconds = 600
 
-type OutOptions = { out: string }
+/** Where a proposal is written. */
+export type OutOptions = { out: string }
 
 /** Writes a proposal’s file, and says who signs it, and until when it can be sent. */
-async function propose(
+export async function propose(
   call: Call<OutOptions>,
   data: Hex,
   applyUntilSeconds?: Seconds,

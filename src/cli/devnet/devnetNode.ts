@@ -127,7 +127,7 @@ export async function startDevnetNode(
   // A node that was killed still says where it was.
   removeEndpoint(folder)
   const logPath = logPathOf(folder)
-  const words = [...process.execArgv, main, ...wordsOfNode(options), '--json']
+  const words = [...process.execArgv, main, ...wordsOfNode(options)]
   const { pid, ended, stop } = spawnClient(process.execPath, words, logPath)
   if (pid !== 0) writeFileSync(pidPath(folder), String(pid))
   ended.then(() => rmSync(pidPath(folder), { force: true }))

@@ -1,8 +1,10 @@
+import type { MemoryEthereum } from '../../adapters/chain/memoryEthereum.ts'
 import type { MemoryHub } from '../../adapters/network/memoryHub.ts'
 import { createMemoryNetwork } from '../../adapters/network/memoryNetwork.ts'
+import type { SettleCall } from '../../ports/chain.ts'
 import type { Network, PeerId } from '../../ports/network.ts'
-import { type Bytes32, bytesToHex } from '../../protocol/bytes.ts'
-import { type Committee, quorumOf } from '../../protocol/committee.ts'
+import { type Bytes32, bytesToHex, type Signature, zeroBytes32 } from '../../protocol/bytes.ts'
+import { type Committee, packSignatures, quorumOf } from '../../protocol/committee.ts'
 import { identifyCtp } from '../../protocol/ctpSubmission.ts'
 import { digestOf } from '../../protocol/digest.ts'
 import type { HoldCertificate } from '../../protocol/holdCertificate.ts'
@@ -40,7 +42,10 @@ export type CheatParts = {
   committee: Committee
   book: TradeBook
   addresses: readonly string[]
+  ethereum: MemoryEthereum
 }
+
+type InventedOrder = { call: Omit<SettleCall, 'votes'>; signatures: Map<number, Signature> }
 
 /** Messages that it remembers, to send them again to somebody. */
 const mostKept = 200
@@ -56,6 +61,7 @@ export class Cheat implements RogueGateway {
   readonly #kept: Uint8Array[] = []
   readonly #votes = new Map<Bytes32, { papers: TradePapers; replies: Map<number, VoteReply> }>()
   readonly #asked = new Map<number, TradePapers>()
+  readonly #orders = new Map<number, InventedOrder>()
   #nextId = 1
   /** False: it answers nobody. */
   #isTalking = true
@@ -126,8 +132,8 @@ export class Cheat implements RogueGateway {
     if (this.#kept.length < mostKept) this.#kept.push(bytes)
     else this.#kept[Math.floor(this.#parts.random.between(0, mostKept))] = bytes
     if (!this.#isTalking) return
-    const message = decodeNodeMessage(bytes)
-    switch (message.kind) {
+    const message = readMessage(bytes)
+    switch (message?.kind) {
       case 'voteRequest':
         this.#vote(peer, message)
         break
@@ -139,6 +145,9 @@ export class Cheat implements RogueGateway {
         break
       case 'settleRequest':
         this.#signSettlement(peer, message)
+        break
+      case 'settleReply':
+        this.#noteSignature(peer, message.id, message.signature)
         break
       case 'treeAsk':
         this.#lieAboutTree(peer, message)
@@ -175,6 +184,7 @@ export class Cheat implements RogueGateway {
   }
 
   #lieAboutTree(peer: PeerId, { id, places }: TreeAsk): void {
+    if (this.#parts.random.chance(0.8)) return
     const hashes = Array.from({ length: 16 }, () => this.#inventedRoot())
     const answers = places.map(() => ({ kind: 'hashes' as const, hashes }))
     this.#send(peer, { kind: 'treeTell', id, root: this.#inventedRoot(), answers })
@@ -192,11 +202,8 @@ export class Cheat implements RogueGateway {
     const voter = Number(peer.split('-')[1])
     if (papers === undefined || reply.signature === undefined) return
     const { committee } = this.#parts
-    const message = { epoch: committee.epoch, ctpsRoot: papers.ctpId }
-    const digest = digestOf(worldFacts, 'HoldVote', {
-      ...message,
-      ctpsRoot: buildMerkleTree([papers.ctpId]).root,
-    })
+    const ctpsRoot = buildMerkleTree([papers.ctpId]).root
+    const digest = digestOf(worldFacts, 'HoldVote', { epoch: committee.epoch, ctpsRoot })
     if (recoverSigner(digest, reply.signature) !== committee.members[voter]) return
     this.#votes.get(papers.ctpId)?.replies.set(voter, reply)
   }
@@ -264,11 +271,37 @@ export class Cheat implements RogueGateway {
     const erc = { ctpId: trade.ctpId, deliveredWh, measuredAtSeconds: ctp.expirySeconds }
     const signature = signMessage(worldFacts, 'Erc', erc, member.key)
     const id = this.#nextId++
+    const { epoch } = committee
+    const order = { epoch, sequence: BigInt(id), beneficiary: member.address, items }
+    const call = { ...order, databaseRoot: zeroBytes32 }
+    this.#orders.set(id, { call, signatures: new Map() })
+    const receipts = [{ erc, signature }]
     for (const peer of this.#network.peers()) {
-      this.#send(peer, {
-        ...{ kind: 'settleRequest', id, epoch: committee.epoch, sequence: BigInt(id) },
-        ...{ beneficiary: member.address, items, receipts: [{ erc, signature }] },
-      })
+      this.#send(peer, { kind: 'settleRequest', id, ...order, receipts })
+    }
+  }
+
+  /** Once a quorum signed what it invented, the money moves. */
+  #noteSignature(peer: PeerId, id: number, signature: Signature | undefined): void {
+    const { committee, member, index, ethereum, log } = this.#parts
+    const order = this.#orders.get(id)
+    if (order === undefined || signature === undefined) return
+    const { call, signatures } = order
+    signatures.set(Number(peer.split('-')[1]), signature)
+    if (signatures.size + 1 < quorumOf(committee)) return
+    this.#orders.delete(id)
+    const { epoch, sequence, beneficiary, items } = call
+    const message = { epoch, sequence, beneficiary, itemsHash: itemsHashOf(items) }
+    signatures.set(index, signMessage(worldFacts, 'Settlement', message, member.key))
+    const sorted = [...signatures].sort(([a], [b]) => a - b).slice(0, quorumOf(committee))
+    const votes = packSignatures(
+      sorted.map(([voter, each]) => ({ member: voter, signature: each })),
+    )
+    log.write('cheat', index, 'settles', id)
+    try {
+      ethereum.sendSettlement(member.address, { ...call, votes })
+    } catch (error) {
+      if (!(error instanceof SpbError)) throw error
     }
   }
 
@@ -310,5 +343,15 @@ export class Cheat implements RogueGateway {
       // What cannot be written cannot be sent.
       if (!(error instanceof SpbError)) throw error
     }
+  }
+}
+
+/** What another cheat sent may be rubbish. */
+function readMessage(bytes: Uint8Array): NodeMessage | undefined {
+  try {
+    return decodeNodeMessage(bytes)
+  } catch (error) {
+    if (error instanceof SpbError) return undefined
+    throw error
   }
 }

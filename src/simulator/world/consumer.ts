@@ -71,7 +71,7 @@ export class Consumer {
         const rivals = [this.#sign(nonce), this.#sign(nonce)]
         for (const papers of rivals) this.#submit(papers, this.#anyNode())
         // Too early: no correct member calls a nonce void at which it gave a vote that lives.
-        if (random.chance(0.4)) void this.#askVoidOf(rivals[1]!)
+        if (random.chance(0.8)) void this.#askVoidOf(rivals[1]!)
         if (random.chance(0.5)) this.#pend(rivals[0]!)
         else this.#nonce = Math.max(0, nonce + Math.floor(random.between(-1, 3)))
         return

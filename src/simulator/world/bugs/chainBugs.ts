@@ -45,6 +45,7 @@ export const chainBugs: readonly PlantedBug[] = [
   },
   {
     name: 'ignored-withdrawals',
+    ticks: 160,
     breaks: 'money whose withdrawal is asked for is not promised any more',
     promise: 'P2',
     seeds: 10,

@@ -55,7 +55,7 @@ export const diskBugs: readonly PlantedBug[] = [
     breaks: 'a member that may have lost what it signed does not vote until that is over',
     promise: 'P2',
     seeds: 60,
-    nodes: 4,
+    ...{ nodes: 4, cheats: 0 },
     isFirstStart: true,
   },
 ]

@@ -10,20 +10,7 @@ import { SpbError } from '../../../protocol/spbError.ts'
 import { wei } from '../../../protocol/units.ts'
 import { worldManufacturer } from '../tradePapers.ts'
 import type { BuggyMachine, PlantedBug } from './plantedBug.ts'
-
-type Step = (inputs: readonly NodeInput[]) => NodeEffect[]
-
-/** Replaces a machine's step by one that works with the right one. */
-function replaceStep({ machine }: BuggyMachine, make: (step: Step) => Step): void {
-  machine.step = make(machine.step.bind(machine))
-}
-
-/** Has each input stepped alone, with something wrong around it. */
-function stepAlone(around: (input: NodeInput, step: () => NodeEffect[]) => NodeEffect[]) {
-  return (step: Step): Step =>
-    (inputs) =>
-      inputs.flatMap((input) => around(input, () => step([input])))
-}
+import { replaceStep, stepAlone } from './replaceStep.ts'
 
 /** The accounts and nonces of which an input asks for a vote. */
 function wantedNonces(input: NodeInput): Map<Address, number> {

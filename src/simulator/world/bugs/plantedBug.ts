@@ -30,6 +30,8 @@ export type PlantedBug = {
   ticks?: number
   /** How many nodes a world must have to show it; any number where left out. */
   nodes?: 1 | 4 | 7
+  /** How many of them cheat; by the seed where left out. */
+  cheats?: number
   facts?(facts: MarketFacts): MarketFacts
   confirmations?: number
   /** A new disk is taken for a first start. */

@@ -3,6 +3,7 @@ import { diskBugs } from './diskBugs.ts'
 import { machineBugs } from './machineBugs.ts'
 import type { PlantedBug } from './plantedBug.ts'
 import { trafficBugs } from './trafficBugs.ts'
+import { trustBugs } from './trustBugs.ts'
 
 /** All bugs that the simulator must catch, each within its number of seeds. */
 export const plantedBugs: readonly PlantedBug[] = [
@@ -10,6 +11,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...chainBugs,
   ...machineBugs,
   ...trafficBugs,
+  ...trustBugs,
 ]
 
 /** A bug by its name. */

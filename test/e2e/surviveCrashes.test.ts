@@ -1,0 +1,150 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { CommitteeProcesses, committeeTerms, until } from '../support/committeeProcesses.ts'
+import { CommitteeProcessesTrade, type SignedTrade } from '../support/committeeProcessesTrade.ts'
+
+const refusal = (...codes: string[]) =>
+  expect.objectContaining({ code: expect.stringMatching(new RegExp(`^(${codes.join('|')})$`)) })
+let committee: CommitteeProcesses
+let household: CommitteeProcessesTrade
+
+beforeAll(async () => {
+  committee = await CommitteeProcesses.open('crashes')
+  household = await CommitteeProcessesTrade.open(committee, 'crashes')
+}, 90_000)
+
+afterEach(async () => {
+  await committee?.heal()
+}, 60_000)
+
+afterAll(async () => {
+  await committee?.close()
+}, 60_000)
+
+const clientsOf = (...which: number[]) => which.map((at) => committee.members[at]!.client)
+const everyone = [0, 1, 2, 3]
+
+/** Trades on and on through all members, a receipt for each second CTP, until told to end. */
+function tradeOn(): { trades: SignedTrade[]; end(): Promise<void> } {
+  const trades: SignedTrade[] = []
+  let isOver = false
+  const work = (async () => {
+    while (!isOver) {
+      const trade = await household.insist(clientsOf(...everyone))
+      trades.push(trade)
+      if (trades.length % 2 === 0) await household.insistReceipt(clientsOf(...everyone), trade)
+    }
+  })()
+  return {
+    trades,
+    async end() {
+      isOver = true
+      await work
+    },
+  }
+}
+
+const comeMore = async (trades: SignedTrade[], more: number) => {
+  const before = trades.length
+  await until(
+    'trade goes on',
+    () => trades.length,
+    (count) => count >= before + more,
+  )
+}
+
+describe('four members as processes', () => {
+  it('P8: one that is killed in the middle of trading loses nothing, and others go on', async () => {
+    const { trades, end } = tradeOn()
+    await comeMore(trades, 3)
+    await committee.members[1]!.kill()
+    await comeMore(trades, 3)
+    await committee.start(1)
+    await committee.allVote()
+    await comeMore(trades, 1)
+    await end()
+    await household.areKept()
+    await household.arePaid()
+  })
+
+  it('P8: all killed at once go on where they were', async () => {
+    const { trades, end } = tradeOn()
+    await comeMore(trades, 3)
+    await Promise.all(committee.members.map((member) => member.kill()))
+    await Promise.all(everyone.map((at) => committee.start(at)))
+    await committee.allVote()
+    await comeMore(trades, 2)
+    await end()
+    await household.areKept()
+    await household.arePaid()
+  })
+
+  it('P8: one whose disk is full says so and ends, and has all when there is room', async () => {
+    const full = committee.members[3]!
+    await full.kill()
+    await committee.start(3, { fileKib: 1_024 })
+    await committee.allVote()
+    const { trades, end } = tradeOn()
+    expect(await full.ended()).toBe(6)
+    expect(full.said()).toMatch(/database could not be read or written/)
+    await comeMore(trades, 1)
+    await end()
+    await committee.start(3)
+    await household.areKept()
+  })
+})
+
+describe('a member on a disk that is not its newest', () => {
+  /** It does not vote: with one of the others gone, nothing is certified. */
+  async function doesNotVote(): Promise<void> {
+    const { client } = committee.members[3]!
+    const status = await until(
+      'the member says that it does not vote',
+      () => client.status(),
+      ({ reason }) => reason === 'node/not-voting',
+    )
+    expect(status.isVoting).toBe(false)
+    await household.buy(clientsOf(0)[0]!)
+    await committee.members[2]!.kill()
+    const trade = await household.sign()
+    await expect(household.submit(clientsOf(0)[0]!, trade)).rejects.toEqual(
+      refusal('certificate/too-few-votes', 'node/too-few-members', 'node/not-voting'),
+    )
+    await committee.start(2)
+    await until(
+      'it is certified by the others',
+      () => household.submit(clientsOf(0)[0]!, trade).catch(({ code }) => ({ state: code })),
+      ({ state }) => state === 'held',
+    )
+    expect(await client.status()).toMatchObject({ isVoting: false, reason: 'node/not-voting' })
+    // It keeps up all the same.
+    await household.areKept()
+    await household.arePaid()
+    household.held.clear()
+    const { longestLifeSeconds, graceSeconds } = committeeTerms
+    await committee.passTime(longestLifeSeconds + graceSeconds + 1)
+    await committee.allVote()
+    await household.buy(client)
+  }
+
+  it('P2: with a wiped one it waits until nothing it may have signed is live', async () => {
+    await household.buy(clientsOf(3)[0]!)
+    await committee.members[3]!.kill()
+    committee.wipeDatabase(3)
+    await committee.start(3)
+    await doesNotVote()
+  })
+
+  it('P2: with a copy from earlier it is told, says so, and waits too', async () => {
+    await committee.members[3]!.kill()
+    const putBack = committee.copyDatabase(3)
+    await committee.start(3)
+    await committee.allVote()
+    await household.buy(clientsOf(3)[0]!)
+    await committee.members[3]!.kill()
+    putBack()
+    await committee.start(3)
+    await doesNotVote()
+    const said = committee.members[3]!.log().map(({ msg }) => msg)
+    expect(said).toContainEqual(expect.stringContaining('it may have voted there'))
+  })
+})
