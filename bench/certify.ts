@@ -46,7 +46,9 @@ export async function measureCertifying(
 ): Promise<{ idleMs: number[]; perSecond: number; cpuMs: number; bytes: number }> {
   const perMember = warmUpPerMember + loadPerMember + idleSamples
   progress(`starting ${members} members`)
-  const processes = await startCommittee(members, members * perMember)
+  const processes = await startCommittee(members, () => {
+    return { kind: 'rich', accounts: members * perMember }
+  })
   try {
     progress('signing CTPs')
     for (let member = 0; member < members; member++) {

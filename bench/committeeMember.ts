@@ -1,9 +1,12 @@
-import { join } from 'node:path'
+import { createEthereumChain } from '../src/adapters/chain/ethereumChain.ts'
 import { createLibp2pNetwork } from '../src/adapters/network/libp2pNetwork.ts'
 import { openSqliteStore } from '../src/adapters/storage/sqliteStore.ts'
 import { composeNode, type RunningNode } from '../src/node/compose.ts'
+import type { MarketFacts } from '../src/ports/chain.ts'
 import type { Network } from '../src/ports/network.ts'
+import { bytesToHex } from '../src/protocol/bytes.ts'
 import { addressOf } from '../src/protocol/signature.ts'
+import { playTrades } from './committeeTrader.ts'
 import {
   benchFacts,
   benchOptions,
@@ -14,23 +17,33 @@ import {
 
 /** What the driver asks of a member's process. */
 export type MemberOrder =
-  | { kind: 'start'; member: number; members: number; accounts: number; folder: string }
+  | { kind: 'start'; member: number; members: number; database: string; chain: ChainOrder }
   | { kind: 'connect'; addresses: string[] }
   /** Signs the CTPs of these accounts, and submits none yet. */
   | { kind: 'prepare'; first: number; count: number }
   /** Submits the next of the prepared CTPs, so many at a time. */
   | { kind: 'submit'; count: number; inFlight: number }
+  /** Plays whole trades of these households, from the CTP to the payment. */
+  | { kind: 'trade'; first: number; households: number; perHousehold: number }
   | { kind: 'status' }
   | { kind: 'end' }
+
+/** A chain in memory with so many rich households, or one behind a URL. */
+export type ChainOrder =
+  | { kind: 'rich'; accounts: number }
+  | { kind: 'ethereum'; url: string; facts: MarketFacts }
 
 /** What a member's process answers; each order has one answer. */
 export type MemberAnswer = {
   addresses?: string[]
   isVoting?: boolean
+  isCaughtUp?: boolean
   liveCtps?: number
   certified?: number
+  /** Resident memory of the process. */
+  memoryBytes?: number
   root?: string
-  /** From submission to certificate, each. */
+  /** From submission to certificate, or to payment, each. */
   latenciesMs?: number[]
   /** Of the process since its start. */
   cpuSeconds?: number
@@ -42,29 +55,37 @@ let node: RunningNode | undefined
 let network: Network | undefined
 let prepared: ReturnType<typeof makeSubmissions> = []
 
-async function start(order: Extract<MemberOrder, { kind: 'start' }>): Promise<MemberAnswer> {
-  const { member, members, accounts, folder } = order
+function openChain(order: ChainOrder, member: number, members: number) {
+  if (order.kind === 'ethereum') {
+    const { url, facts } = order
+    const senderKey = bytesToHex(committeeKeyOf(member))
+    const chain = createEthereumChain({ url, market: facts, senderKey })
+    // As `spb up` runs beside a chain of others.
+    return { chain, facts, options: { confirmations: 3, isFirstStart: true } }
+  }
   const committee = Array.from({ length: members }, (_, at) => addressOf(committeeKeyOf(at)))
-  const chain = createRichChain(accounts, committee)
+  const chain = createRichChain(order.accounts, committee)
+  // The clock moves, so that who was not answered is asked again; the chain’s time stands still.
+  const startMs = Date.now()
+  const clock = { nowMs: () => chain.timeSeconds * 1000 + Date.now() - startMs }
+  const options = { ...benchOptions, pollMs: 500, stallMs: 86_400_000 }
+  return { chain, clock, facts: benchFacts, options }
+}
+
+async function start(order: Extract<MemberOrder, { kind: 'start' }>): Promise<MemberAnswer> {
+  const { member, members, database } = order
+  const { chain, facts, options, ...clock } = openChain(order.chain, member, members)
   network = createLibp2pNetwork({
     privateKey: committeeKeyOf(member),
     listen: ['/ip4/127.0.0.1/tcp/0'],
     topic: 'spb/1/bench',
     log: quiet,
   })
-  const marketId = `${benchFacts.chainId}:${benchFacts.address}`
-  const store = openSqliteStore({ path: join(folder, `member-${member}.db`), marketId })
-  // The clock moves, so that who was not answered is asked again; the chain’s time stands still.
-  const startMs = Date.now()
-  const clock = { nowMs: () => chain.timeSeconds * 1000 + Date.now() - startMs }
+  const marketId = `${facts.chainId}:${facts.address}`
+  const store = openSqliteStore({ path: database, marketId })
   node = await composeNode(
-    {
-      facts: benchFacts,
-      memberKey: committeeKeyOf(member),
-      ...benchOptions,
-      ...{ pollMs: 500, stallMs: 86_400_000 },
-    },
-    { store, chain, log: quiet, clock, network },
+    { facts, memberKey: committeeKeyOf(member), ...options },
+    { store, chain, log: quiet, network, ...clock },
   )
   return { addresses: network.addresses() }
 }
@@ -89,14 +110,16 @@ async function submit(count: number, inFlight: number): Promise<MemberAnswer> {
 }
 
 function readStatus(): MemberAnswer {
-  const { isVoting, liveCtps, root } = node!.service.status()
+  const { isVoting, liveCtps, root, caughtUp } = node!.service.status()
   const { user, system } = process.cpuUsage()
   const certified = [...node!.state.live.values()].filter(({ state }) => state !== 'proposed')
   return {
     isVoting,
+    isCaughtUp: caughtUp === true,
     liveCtps,
     root,
     certified: certified.length,
+    memoryBytes: process.memoryUsage.rss(),
     cpuSeconds: (user + system) / 1e6,
   }
 }
@@ -113,6 +136,8 @@ async function obey(order: MemberOrder): Promise<MemberAnswer> {
       return {}
     case 'submit':
       return await submit(order.count, order.inFlight)
+    case 'trade':
+      return await playTrades(node!, order)
     case 'status':
       return readStatus()
     case 'end':

@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { MemberAnswer, MemberOrder } from './committeeMember.ts'
+import type { ChainOrder, MemberAnswer, MemberOrder } from './committeeMember.ts'
 
 /** The processes of a committee, each with one member, on loopback. */
 export type CommitteeProcesses = {
+  /** Where databases are; it goes in the end. */
+  folder: string
   ask(member: number, order: MemberOrder): Promise<MemberAnswer>
   askAll(makeOrder: (member: number) => MemberOrder): Promise<MemberAnswer[]>
   /** Asks for everyone's status until all are as wanted. */
@@ -16,11 +18,8 @@ export type CommitteeProcesses = {
 
 const longestWaitMs = 120_000
 
-/** Starts so many members that know `accounts` rich households, and waits until all vote. */
-export async function startCommittee(
-  members: number,
-  accounts: number,
-): Promise<CommitteeProcesses> {
+/** Starts processes that wait for their orders. */
+export function startProcesses(members: number): CommitteeProcesses {
   const folder = mkdtempSync(join(tmpdir(), 'spb-bench-'))
   const script = new URL('./committeeMember.ts', import.meta.url).pathname
   const children: ChildProcess[] = Array.from({ length: members }, () => fork(script))
@@ -59,8 +58,21 @@ export async function startCommittee(
     )
     rmSync(folder, { recursive: true, force: true })
   }
+  return { folder, ask, askAll, until, end }
+}
+
+/** Starts a committee beside its chains, and waits until all vote. */
+export async function startCommittee(
+  members: number,
+  chainOf: (member: number) => ChainOrder,
+): Promise<CommitteeProcesses> {
+  const processes = startProcesses(members)
+  const { folder, askAll, until, end } = processes
   try {
-    const started = await askAll((member) => ({ kind: 'start', member, members, accounts, folder }))
+    const started = await askAll((member) => {
+      const database = join(folder, `member-${member}.db`)
+      return { kind: 'start', member, members, database, chain: chainOf(member) }
+    })
     const addresses = started.flatMap((answer) => answer.addresses ?? [])
     await askAll((member) => ({ kind: 'connect', addresses: addresses.slice(0, member) }))
     await until(({ isVoting }) => isVoting === true)
@@ -68,5 +80,5 @@ export async function startCommittee(
     await end()
     throw error
   }
-  return { ask, askAll, until, end }
+  return processes
 }

@@ -8,7 +8,7 @@ import type { LiveCtp } from './ctpRow.ts'
 type Entry = {
   /** Live CTPs by nonce, certified or only proposed. */
   live: Map<number, LiveCtp>
-  /** Further ones at nonces of those: what was signed twice, or voted for beside a certified one. */
+  /** Further ones at nonces of those: signed twice, or voted for beside a certified one. */
   rivals?: Map<Bytes32, LiveCtp>
   /** Sum of those that hold money. */
   heldWei: bigint

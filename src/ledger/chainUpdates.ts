@@ -8,7 +8,7 @@ import { isUsedOnChain } from './accountBook.ts'
 import { buckets } from './buckets.ts'
 import { decodeOffer, encodeAccountState, encodeOffer, encodeSettlement } from './chainRows.ts'
 import { type ClosedCtp, encodeClosedCtp, type LiveCtp } from './ctpRow.ts'
-import { epochChange } from './epochs.ts'
+import { epochChange } from './epochBook.ts'
 import { decodeUndo, Journal } from './journal.ts'
 import { accountKey, idKey, metaKey, numberKey, offerKey } from './keys.ts'
 import {

@@ -26,7 +26,7 @@ import {
   writeBlockRef,
 } from './chainRows.ts'
 import { decodeLiveCtp, type LiveCtp } from './ctpRow.ts'
-import { EpochBook } from './epochs.ts'
+import { EpochBook } from './epochBook.ts'
 import { accountKey, idKey, metaKey, nonceKey, offerKey } from './keys.ts'
 import { decodeNonceRow } from './signedRows.ts'
 import { SparseTree } from './sparseTree.ts'

@@ -14,7 +14,7 @@ import { addressOf } from '../protocol/signature.ts'
 import { createNodeService } from './createNodeService.ts'
 import { NodeMachine } from './nodeMachine.ts'
 import { NodeRuntime } from './nodeRuntime.ts'
-import type { NodeService } from './nodeService.ts'
+import type { NodeOperation, NodeService } from './nodeService.ts'
 
 /** What an operator decides; the rest has defaults that suit a small market. */
 export type NodeOptions = {
@@ -54,7 +54,7 @@ export type NodeAdapters = {
 
 /** A node at work. */
 export type RunningNode = {
-  service: NodeService
+  service: NodeService & NodeOperation
   /** Looks at the chain now. */
   poll(): Promise<void>
   close(): Promise<void>

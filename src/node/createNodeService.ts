@@ -4,6 +4,7 @@ import { stateDigestOf } from '../ledger/ledgerState.ts'
 import { listCtps, listOffers, viewAccount, viewDossier } from '../ledger/ledgerViews.ts'
 import { type Bytes32, bytesToHex } from '../protocol/bytes.ts'
 import { quorumOf } from '../protocol/committee.ts'
+import type { EpochView } from '../protocol/epochView.ts'
 import type { VoidCertificate } from '../protocol/holdCertificate.ts'
 import { curveBackend } from '../protocol/signature.ts'
 import { wei } from '../protocol/units.ts'
@@ -11,7 +12,7 @@ import { viewLimits } from '../protocol/viewCodecs.ts'
 import type { CtpView, ErcView, NodeStatus } from '../protocol/views.ts'
 import type { NodeMachine } from './nodeMachine.ts'
 import type { NodeRuntime } from './nodeRuntime.ts'
-import type { NodeService } from './nodeService.ts'
+import type { NodeOperation, NodeService } from './nodeService.ts'
 
 /** Version of the software, as status and API state it. */
 export const nodeVersion = '0.1.0'
@@ -21,7 +22,7 @@ export function createNodeService(
   runtime: NodeRuntime,
   machine: NodeMachine,
   state: LedgerState,
-): NodeService {
+): NodeService & NodeOperation {
   /** Memory may be ahead of a disk that failed: nothing of it may leave. */
   const safe = <Args extends unknown[], Result>(read: (...args: Args) => Result) => {
     return (...args: Args): Result => {
@@ -56,6 +57,8 @@ export function createNodeService(
         proof: state.tree.prove(idKey(ctpId)),
       }
     }),
+    epoch: safe(() => machine.epochDesk.view()),
+    endEpoch: () => runtime.ask((request) => ({ kind: 'endEpoch', request })) as Promise<EpochView>,
     subscribe: (listener) => runtime.subscribe(listener),
   }
 }

@@ -1,5 +1,6 @@
 import { buckets } from '../ledger/buckets.ts'
-import { endChange, endsBehind, epochReasonOf, isEpochStarted } from '../ledger/epochs.ts'
+import { endChange } from '../ledger/epochBook.ts'
+import { endsBehind, epochReasonOf, isEpochStarted } from '../ledger/epochs.ts'
 import { finishHandOver, hasAllReports, importEntry } from '../ledger/handOver.ts'
 import {
   completeChange,

@@ -3,6 +3,7 @@ import type { SettleCall, TransactionOutcome } from '../ports/chain.ts'
 import type { PeerId, PeerVerdict } from '../ports/network.ts'
 import type { Bytes32 } from '../protocol/bytes.ts'
 import type { SignedCtp, VerifiedCtp } from '../protocol/ctpSubmission.ts'
+import type { EpochView } from '../protocol/epochView.ts'
 import type { ErrorCode } from '../protocol/errorTable.ts'
 import type { VoidCertificate, Vote } from '../protocol/holdCertificate.ts'
 import type {
@@ -20,6 +21,8 @@ export type NodeInput =
   | { kind: 'ctp'; request: number; verified: VerifiedCtp }
   | { kind: 'receipt'; request: number; signed: SignedErc }
   | { kind: 'void'; request: number; shown: SignedCtp }
+  /** This node's operator ends the epoch for its member. */
+  | { kind: 'endEpoch'; request: number }
   | { kind: 'chain'; update: ChainUpdate }
   | { kind: 'reorganised' }
   | { kind: 'chainFailed'; error: SpbError }
@@ -47,7 +50,7 @@ export type CheckedVoteRequest = {
 }
 
 /** What a request is answered with. */
-export type Reply = CtpView | ErcView | VoidCertificate
+export type Reply = CtpView | ErcView | VoidCertificate | EpochView
 
 /** What a node wants done; released only after its store is synced. */
 export type NodeEffect =

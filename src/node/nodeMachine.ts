@@ -14,10 +14,10 @@ import type { Hello } from '../protocol/nodeMessages.ts'
 import { addressOf } from '../protocol/signature.ts'
 import { CatchUp, catchUpDefaults } from './catchUp.ts'
 import { CertificateDesk } from './certificateDesk.ts'
+import { defaultEpochDeskOptions, EpochDesk } from './epochDesk.ts'
 import { EquivocationBook } from './equivocationBook.ts'
 import { Greeter } from './greeter.ts'
 import type { Judgement, NodeContext } from './nodeContext.ts'
-import { reject } from './nodeContext.ts'
 import type { CheckedMessage, NodeEffect, NodeInput } from './nodeEffect.ts'
 import type { NodeCounts } from './nodeTotals.ts'
 import { PeerBook } from './peerBook.ts'
@@ -56,6 +56,7 @@ export class NodeMachine {
   readonly equivocations: EquivocationBook
   readonly catchUp: CatchUp
   readonly rootAudit: RootAudit
+  readonly epochDesk: EpochDesk
   readonly #state: LedgerState
   readonly #requests: RequestBook
   readonly #greeter: Greeter
@@ -101,6 +102,8 @@ export class NodeMachine {
     const onReceipted = (ctpId: Bytes32) => this.#receiptDesk.announce(ctpId)
     this.catchUp = new CatchUp(catchUpDefaults, context, { onCertified, onReceipted })
     this.gate.require(() => this.#catchUpReason())
+    this.epochDesk = new EpochDesk(defaultEpochDeskOptions, context)
+    this.gate.require(() => this.epochDesk.reason())
     this.rootAudit = new RootAudit(context, {
       onDifference: (peer) => this.catchUp.compareWith(peer),
       onRoot: (peer, root) => this.catchUp.noteRoot(peer, root),
@@ -137,6 +140,9 @@ export class NodeMachine {
         break
       case 'void':
         this.#voidDesk.submit(input.request, input.shown)
+        break
+      case 'endEpoch':
+        this.#requests.answer(input.request, () => this.epochDesk.end())
         break
       case 'chain':
         this.#applyUpdate(input.update)
@@ -177,6 +183,7 @@ export class NodeMachine {
     this.#syncDesk.noteConnection(peer, isConnected)
     this.catchUp.noteConnection(peer, isConnected)
     this.rootAudit.noteConnection(peer, isConnected)
+    this.epochDesk.noteConnection(peer, isConnected)
   }
 
   #catchUpReason(): Reason | undefined {
@@ -189,6 +196,7 @@ export class NodeMachine {
     this.#nowMs = nowMs
     this.gate.tick(nowMs)
     this.catchUp.tick()
+    this.epochDesk.tick()
     this.#collector.tick()
     this.#voidDesk.tick()
   }
@@ -234,10 +242,12 @@ export class NodeMachine {
       case 'treeTell':
       case 'recordsTell':
         return this.catchUp.take(peer, message)
+      case 'epochEnd':
+      case 'reportAsk':
+      case 'reportTell':
+        return this.epochDesk.take(peer, message)
       case 'root':
         return this.rootAudit.take(peer, message)
-      default:
-        return reject('network/unexpected')
     }
   }
 
@@ -261,6 +271,7 @@ export class NodeMachine {
     this.gate.noteBlock(update.head, this.#nowMs)
     this.settlement.noteUpdate(update, this.#nowMs)
     this.#greeter.noteEpoch()
+    this.epochDesk.noteUpdate()
     this.rootAudit.noteUpdate(update)
     for (const closing of closings) this.#announceClosed(closing)
     for (const event of update.events) {
@@ -307,6 +318,7 @@ export class NodeMachine {
     const { confirmed } = this.#state
     if (!rollBack(this.#state)) forgetChain(this.#state)
     this.settlement.noteRollBack()
+    this.epochDesk.noteUpdate()
     this.#log('warn', 'the chain was reorganised', {
       from: confirmed?.number ?? null,
       to: this.#state.confirmed?.number ?? null,

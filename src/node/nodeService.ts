@@ -1,5 +1,6 @@
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import type { CtpSubmission, SignedCtp } from '../protocol/ctpSubmission.ts'
+import type { EpochView } from '../protocol/epochView.ts'
 import type { VoidCertificate } from '../protocol/holdCertificate.ts'
 import type { SignedErc } from '../protocol/signedErc.ts'
 import type {
@@ -38,4 +39,12 @@ export type NodeService = {
   account(address: Address): AccountView
   proof(ctpId: Bytes32): ProofView
   subscribe(listener: (event: NodeEvent) => void): () => void
+}
+
+/** What a node's operator asks of it. */
+export type NodeOperation = {
+  /** How far the committee's epoch is. */
+  epoch(): EpochView
+  /** Ends the epoch for this node's member. Resolves once its last word is on disk. */
+  endEpoch(): Promise<EpochView>
 }

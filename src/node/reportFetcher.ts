@@ -14,11 +14,11 @@ import { accepted, ignore, type Judgement, type NodeContext, reject } from './no
 /** Parts that a report may have: 4 million entries. */
 export const mostReportPages = 4_096
 /** Reports that are fetched at a time. */
-const mostFetches = 4
+const mostDownloads = 4
 /** A peer that has not answered for so long is left for another. */
 const patienceMs = 5_000
 
-type Fetch = {
+type Download = {
   votesRoot: Bytes32
   peer: PeerId
   id: number
@@ -36,7 +36,7 @@ type Fetch = {
 export class ReportFetcher {
   readonly #context: NodeContext
   #wanted: readonly Bytes32[] = []
-  readonly #fetches = new Map<Bytes32, Fetch>()
+  readonly #downloads = new Map<Bytes32, Download>()
   /** Peers that were asked for a report in vain; asked again once all were. */
   readonly #tried = new Map<Bytes32, Set<PeerId>>()
   #nextId = 1
@@ -48,8 +48,8 @@ export class ReportFetcher {
   /** Says which reports are wanted; those that are kept already are not fetched. */
   want(votesRoots: readonly Bytes32[]): void {
     this.#wanted = [...new Set(votesRoots)]
-    for (const votesRoot of [...this.#fetches.keys()]) {
-      if (!this.#wanted.includes(votesRoot)) this.#fetches.delete(votesRoot)
+    for (const votesRoot of [...this.#downloads.keys()]) {
+      if (!this.#wanted.includes(votesRoot)) this.#downloads.delete(votesRoot)
     }
     for (const votesRoot of [...this.#tried.keys()]) {
       if (!this.#wanted.includes(votesRoot)) this.#tried.delete(votesRoot)
@@ -65,52 +65,52 @@ export class ReportFetcher {
 
   /** Takes a part of a report; true with it where the report is whole now. */
   take(peer: PeerId, tell: ReportTell): Judgement {
-    const fetch = this.#fetches.get(tell.votesRoot)
-    if (fetch === undefined || fetch.peer !== peer || fetch.id !== tell.id) {
+    const download = this.#downloads.get(tell.votesRoot)
+    if (download === undefined || download.peer !== peer || download.id !== tell.id) {
       return ignore('network/unasked')
     }
     if (tell.pages === 0) {
-      this.#giveUp(fetch)
+      this.#giveUp(download)
       return accepted
     }
-    const isInOrder = tell.page === fetch.next && tell.page < tell.pages
-    const isSameCount = fetch.pages === undefined || fetch.pages === tell.pages
+    const isInOrder = tell.page === download.next && tell.page < tell.pages
+    const isSameCount = download.pages === undefined || download.pages === tell.pages
     const isEmpty = tell.entries.length === 0 && tell.pages > 1
     if (!isInOrder || !isSameCount || isEmpty || tell.pages > mostReportPages) {
-      this.#giveUp(fetch)
+      this.#giveUp(download)
       return reject('network/wrong-answer')
     }
     const { store } = this.#context.state
-    for (const entry of tell.entries) fetch.hashes.push(hashEntry(entry))
-    store.commit([pageChange(fetch.votesRoot, tell.page, encodeReportPage(tell.entries))])
-    fetch.pages = tell.pages
-    fetch.next++
-    if (fetch.next < tell.pages) {
-      this.#ask(fetch)
+    for (const entry of tell.entries) download.hashes.push(hashEntry(entry))
+    store.commit([pageChange(download.votesRoot, tell.page, encodeReportPage(tell.entries))])
+    download.pages = tell.pages
+    download.next++
+    if (download.next < tell.pages) {
+      this.#ask(download)
       return accepted
     }
-    if (votesRootOf(fetch.hashes) !== fetch.votesRoot) {
-      this.#giveUp(fetch)
+    if (votesRootOf(download.hashes) !== download.votesRoot) {
+      this.#giveUp(download)
       return reject('epoch/wrong-report')
     }
-    store.commit([completeChange(fetch.votesRoot, tell.pages)])
-    this.#fetches.delete(fetch.votesRoot)
+    store.commit([completeChange(download.votesRoot, tell.pages)])
+    this.#downloads.delete(download.votesRoot)
     this.#begin()
     return accepted
   }
 
   /** A connection went down. */
   noteGone(peer: PeerId): void {
-    for (const fetch of [...this.#fetches.values()]) {
-      if (fetch.peer === peer) this.#giveUp(fetch)
+    for (const download of [...this.#downloads.values()]) {
+      if (download.peer === peer) this.#giveUp(download)
     }
   }
 
   /** Leaves peers that do not answer, and asks the next ones. */
   tick(): void {
     const nowMs = this.#context.nowMs()
-    for (const fetch of [...this.#fetches.values()]) {
-      if (nowMs - fetch.askedAtMs > patienceMs) this.#giveUp(fetch)
+    for (const download of [...this.#downloads.values()]) {
+      if (nowMs - download.askedAtMs > patienceMs) this.#giveUp(download)
     }
     for (const votesRoot of this.missing()) {
       const tried = this.#tried.get(votesRoot)
@@ -120,35 +120,35 @@ export class ReportFetcher {
     this.#begin()
   }
 
-  #giveUp(fetch: Fetch): void {
-    this.#fetches.delete(fetch.votesRoot)
-    const tried = this.#tried.get(fetch.votesRoot)
-    if (tried === undefined) this.#tried.set(fetch.votesRoot, new Set([fetch.peer]))
-    else tried.add(fetch.peer)
+  #giveUp(download: Download): void {
+    this.#downloads.delete(download.votesRoot)
+    const tried = this.#tried.get(download.votesRoot)
+    if (tried === undefined) this.#tried.set(download.votesRoot, new Set([download.peer]))
+    else tried.add(download.peer)
     this.#begin()
   }
 
   /** Asks for as much as may be under way, from peers that were not tried. */
   #begin(): void {
     for (const votesRoot of this.missing()) {
-      if (this.#fetches.size >= mostFetches) return
-      if (this.#fetches.has(votesRoot)) continue
+      if (this.#downloads.size >= mostDownloads) return
+      if (this.#downloads.has(votesRoot)) continue
       const tried = this.#tried.get(votesRoot)
       const peer = [...this.#context.peers.connected].find((each) => !tried?.has(each))
       if (peer === undefined) continue
-      const fetch: Fetch = {
+      const download: Download = {
         ...{ votesRoot, peer, id: 0, pages: undefined, next: 0 },
         ...{ hashes: [], askedAtMs: 0 },
       }
-      this.#fetches.set(votesRoot, fetch)
-      this.#ask(fetch)
+      this.#downloads.set(votesRoot, download)
+      this.#ask(download)
     }
   }
 
-  #ask(fetch: Fetch): void {
-    fetch.id = this.#nextId++ % 2 ** 32
-    fetch.askedAtMs = this.#context.nowMs()
-    const { peer, id, votesRoot, next: page } = fetch
+  #ask(download: Download): void {
+    download.id = this.#nextId++ % 2 ** 32
+    download.askedAtMs = this.#context.nowMs()
+    const { peer, id, votesRoot, next: page } = download
     this.#context.emit({ kind: 'send', peer, message: { kind: 'reportAsk', id, votesRoot, page } })
   }
 }

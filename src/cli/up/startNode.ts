@@ -13,6 +13,7 @@ import { bytesToHex } from '../../protocol/bytes.ts'
 import { type ErrorCode, isErrorCode } from '../../protocol/errorTable.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 import type { NodeStatus } from '../../protocol/views.ts'
+import { openOperatorToken } from '../committee/operatorToken.ts'
 import { type DataFolder, makeFolder } from '../dataFolder.ts'
 import { type Endpoint, removeEndpoint, writeEndpoint } from '../endpoint.ts'
 import { openNodeKey } from '../nodeKeys.ts'
@@ -131,7 +132,8 @@ async function startOnChain(context: StartContext, options: UpOptions, chain: St
   })
   stack.push(() => node.close())
   const { host, port } = options
-  const api = createApiServer({ node: node.service, host, port, log: log.logger })
+  const epochs = { service: node.service, operatorToken: openOperatorToken(folder) }
+  const api = createApiServer({ node: node.service, epochs, host, port, log: log.logger })
   await api.listen()
   stack.push(() => api.close())
   return { node, api }

@@ -155,6 +155,7 @@ function settleMembers({ bug }: WorldOptions, foundation: Foundation, hub: Memor
       ...(bug === undefined ? {} : { bug }),
       ...{ addresses, isHonest: (peer: string) => names.has(peer) },
       nextSync: (node) => faultsRef.current?.nextSync(node) ?? 'works',
+      drawMark: () => Math.floor(power.between(0, 2 ** 20)),
       keptOf: (commits) => Math.floor(power.between(0, commits + 1)),
     })
   })

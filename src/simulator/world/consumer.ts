@@ -72,8 +72,9 @@ export class Consumer {
         for (const papers of rivals) this.#submit(papers, this.#anyNode())
         // Too early: no correct member calls a nonce void at which it gave a vote that lives.
         if (random.chance(0.8)) void this.#askVoidOf(rivals[1]!)
-        if (random.chance(0.5)) this.#pend(rivals[0]!)
-        else this.#nonce = Math.max(0, nonce + Math.floor(random.between(-1, 3)))
+        if (random.chance(0.2)) this.#pend(rivals[0]!)
+        const next = this.#around.nextNonceAt(this.#anyNode(), this.party.address) ?? nonce
+        this.#nonce = Math.max(0, next + Math.floor(random.between(-0.2, 1.2)))
         return
       }
       case 'overspender':

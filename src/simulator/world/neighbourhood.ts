@@ -71,6 +71,12 @@ export class Neighbourhood {
     return supplies[Math.floor(random.between(0, supplies.length))]!
   }
 
+  /** An account's next nonce as a gateway counts; undefined where it does not say. */
+  nextNonceAt(gateway: number, account: Address): number | undefined {
+    const node = this.#parts.gateways[gateway]!
+    return 'takeTrade' in node ? undefined : node.service?.account(account).nextNonce
+  }
+
   /** Sends a transaction to the market. */
   act(from: Address, action: MarketAction): void {
     this.#parts.ethereum.send(from, action)

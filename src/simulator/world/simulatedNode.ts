@@ -38,6 +38,8 @@ export type NodeSurroundings = {
   /** What becomes of a node's next sync. */
   nextSync(node: SimulatedNode): SyncFate
   keptOf(commits: number): number
+  /** Tells two starts of one moment apart. */
+  drawMark(): number
   isHonest(peer: string): boolean
   fail(broken: BrokenPromise): void
 }
@@ -159,6 +161,7 @@ export class SimulatedNode {
       {
         confirmations: bug?.confirmations ?? worldConfirmations,
         ...{ pollMs, waitingRequests: 1_000, inputsPerStep: 64 },
+        startMark: this.#around.drawMark(),
       },
       {
         ...{ machine, state, clock },

@@ -97,15 +97,13 @@ export const machineBugs: readonly PlantedBug[] = [
             input.kind === 'void' ||
             (input.kind === 'message' && input.message.kind === 'voidRequest')
           const { state } = parts
-          const { live, confirmed } = state
+          const { accounts, confirmed } = state
           if (!isVoid || confirmed === undefined) return step()
-          state.live = new Map()
-          state.confirmed = {
-            ...confirmed,
-            timeSeconds: (confirmed.timeSeconds + 1e6) as never,
-          }
+          const right = accounts.allOf
+          accounts.allOf = () => [].values()
+          state.confirmed = { ...confirmed, timeSeconds: (confirmed.timeSeconds + 1e6) as never }
           const effects = step()
-          state.live = live
+          accounts.allOf = right
           state.confirmed = confirmed
           return effects
         }),
