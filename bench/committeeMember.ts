@@ -6,7 +6,7 @@ import type { MarketFacts } from '../src/ports/chain.ts'
 import type { Network } from '../src/ports/network.ts'
 import { bytesToHex } from '../src/protocol/bytes.ts'
 import { addressOf } from '../src/protocol/signature.ts'
-import { playTrades } from './committeeTrader.ts'
+import { playTrades, prepareTrades, type Trade, type TradePlan } from './committeeTrader.ts'
 import {
   benchFacts,
   benchOptions,
@@ -23,8 +23,9 @@ export type MemberOrder =
   | { kind: 'prepare'; first: number; count: number }
   /** Submits the next of the prepared CTPs, so many at a time. */
   | { kind: 'submit'; count: number; inFlight: number }
-  /** Plays whole trades of these households, from the CTP to the payment. */
-  | { kind: 'trade'; first: number; households: number; perHousehold: number }
+  /** Signs whole trades; `trade` plays them, from the CTP to the payment. */
+  | { kind: 'prepareTrades'; facts: MarketFacts; plan: TradePlan }
+  | { kind: 'trade' }
   | { kind: 'status' }
   | { kind: 'end' }
 
@@ -53,6 +54,7 @@ export type MemberAnswer = {
 const quiet = { info: () => {}, warn: () => {}, error: () => {} }
 let node: RunningNode | undefined
 let network: Network | undefined
+let trades: Trade[][] = []
 let prepared: ReturnType<typeof makeSubmissions> = []
 
 function openChain(order: ChainOrder, member: number, members: number) {
@@ -112,13 +114,14 @@ async function submit(count: number, inFlight: number): Promise<MemberAnswer> {
 function readStatus(): MemberAnswer {
   const { isVoting, liveCtps, root, caughtUp } = node!.service.status()
   const { user, system } = process.cpuUsage()
-  const certified = [...node!.state.live.values()].filter(({ state }) => state !== 'proposed')
+  let certified = 0
+  for (const { state } of node!.state.live.values()) if (state !== 'proposed') certified++
   return {
     isVoting,
     isCaughtUp: caughtUp === true,
     liveCtps,
     root,
-    certified: certified.length,
+    certified,
     memoryBytes: process.memoryUsage.rss(),
     cpuSeconds: (user + system) / 1e6,
   }
@@ -136,8 +139,11 @@ async function obey(order: MemberOrder): Promise<MemberAnswer> {
       return {}
     case 'submit':
       return await submit(order.count, order.inFlight)
+    case 'prepareTrades':
+      trades = prepareTrades(order.facts, order.plan)
+      return {}
     case 'trade':
-      return await playTrades(node!, order)
+      return await playTrades(node!, trades)
     case 'status':
       return readStatus()
     case 'end':

@@ -22,7 +22,10 @@ const longestWaitMs = 120_000
 export function startProcesses(members: number): CommitteeProcesses {
   const folder = mkdtempSync(join(tmpdir(), 'spb-bench-'))
   const script = new URL('./committeeMember.ts', import.meta.url).pathname
-  const children: ChildProcess[] = Array.from({ length: members }, () => fork(script))
+  const children: ChildProcess[] = Array.from({ length: members }, () =>
+    // Amounts are bigints.
+    fork(script, { serialization: 'advanced' }),
+  )
   // One listener a child, however many orders it gets.
   const exits = children.map((child) => once(child, 'exit'))
   const deaths = exits.map(async (exit, member): Promise<never> => {

@@ -38,7 +38,10 @@ for (let from = 0; from < count; from += limits.ctpsPerVote) {
   const tree = buildMerkleTree(batch.map(({ ctpId }) => ctpId))
   const message = { epoch: 1, ctpsRoot: tree.root }
   const ballots = voters.map((member) => {
-    return { member, signature: signMessage(benchMarket, 'HoldVote', message, committeeKeyOf(member)) }
+    return {
+      member,
+      signature: signMessage(benchMarket, 'HoldVote', message, committeeKeyOf(member)),
+    }
   })
   for (const [index, identified] of batch.entries()) {
     const votes = ballots.map((ballot) => ({ ...ballot, path: tree.pathOf(index) }))

@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   gas: async () => (await import('./gas.ts')).gasBench,
   demo: async () => (await import('./demo.ts')).demoBench,
   meters: async () => (await import('./meters.ts')).metersBench,
+  committee: async () => (await import('./committee.ts')).committeeBench,
   privacy: async () => (await import('./privacy.ts')).privacyBench,
 }
 

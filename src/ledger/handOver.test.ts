@@ -23,7 +23,13 @@ import type { Change, Store } from '../ports/store.ts'
 import { bytesToHex } from '../protocol/bytes.ts'
 import { wh } from '../protocol/units.ts'
 import { finishHandOver, hasAllReports, importEntry } from './handOver.ts'
-import { decodeReportPage, makeReport } from './handOverReport.ts'
+import {
+  decodeReportPage,
+  forgetReports,
+  makeReport,
+  pagesOf,
+  readReportPage,
+} from './handOverReport.ts'
 import { accountStateOf, type LedgerState } from './ledgerState.ts'
 import { viewCtp } from './ledgerViews.ts'
 import { listSettleable, takeReceipt } from './receipts.ts'
@@ -86,6 +92,21 @@ describe('a report', () => {
     for (const state of [expired, voided]) {
       expect(entriesOf(state)).toMatchObject([{ ctp: ctp.ctp, roles: 2, deliveredWh: 0 }])
     }
+  })
+})
+
+describe('reports that are kept', () => {
+  it('are forgotten once nobody asks for them any more', () => {
+    const [state, other] = open(2) as [LedgerState, LedgerState]
+    vote(other, ctpOf())
+    const reports = [makeReport(state), makeReport(other)] as const
+    keepReports(state, reports)
+    const isWanted = (votesRoot: string) => votesRoot === reports[1].votesRoot
+    expect(forgetReports(state.store, isWanted)).toBe(true)
+    expect(pagesOf(state.store, reports[0].votesRoot)).toBeUndefined()
+    expect(readReportPage(state.store, reports[0].votesRoot, 0)).toBeUndefined()
+    expect(readReportPage(state.store, reports[1].votesRoot, 0)).toEqual(entriesOf(other))
+    expect(forgetReports(state.store, isWanted)).toBe(false)
   })
 })
 

@@ -84,4 +84,16 @@ describe('a new committee', () => {
     const sent = world.notes.filter(({ effect }) => effect.kind === 'settle')
     expect(sent.length).toBeGreaterThan(0)
   })
+
+  it('P3: what was certified is settled also between the two committees', () => {
+    const world = openWorld()
+    const old = deliver()
+    world.submit(0, old)
+    for (const at of [0, 1, 2]) endEpoch(world, at)
+    const signed = makeReceipt(testMarket, idOf(old, consumer), 500, old.meterKey)
+    world.ask(1, (request) => ({ kind: 'receipt', request, signed }))
+    for (let block = 0; block < 4; block++) world.block()
+    const sent = world.notes.filter(({ effect }) => effect.kind === 'settle')
+    expect(sent.length).toBeGreaterThan(0)
+  })
 })

@@ -144,7 +144,7 @@ describe('a member that votes twice', () => {
 })
 
 describe('an offer that closes at some members first', () => {
-  it('P2: f + 1 votes of others stand in for the check, so that votes cannot split for good', () => {
+  it('P2: f + 1 votes of others stand in for the check', () => {
     const world = openWorld()
     const offer = {
       kind: 'OfferAdded' as const,

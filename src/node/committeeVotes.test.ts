@@ -81,7 +81,7 @@ describe('a committee certifies', () => {
     }
   })
 
-  it('P2: one of two CTPs with one nonce at most, and keeps no evidence against honest ones', () => {
+  it('P2: one of two CTPs with one nonce at most, and blames no honest member', () => {
     const world = openWorld(4)
     splitVotes(world)
     const first = world.begin(0, deliver(1_000n))

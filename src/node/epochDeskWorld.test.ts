@@ -47,15 +47,16 @@ describe('a change of committee', () => {
     expect(stateOf(world.submit(0, ctpOf(0, 4_000n)))).toBe('held')
     const views = endAt(world, [0, 1, 2])
     expect(views.at(-1)!.ends.map(({ member }) => member)).toEqual([0, 1, 2])
-    // One of four still votes: nothing is certified any more.
-    expect(codeOf(world.submit(3, ctpOf(1, 50n)))).not.toMatchObject({ state: 'held' })
+    // One of four still votes: nothing is certified before the next ones judge it.
+    expect(world.submit(3, ctpOf(1, 50n))).toBeUndefined()
+    expect(accountAt(world, 0)).toMatchObject({ heldWei: 4_000n, nextNonce: 1 })
     openNext(world, views.at(-1)!, [0, 1, 2, 4])
     for (const at of [0, 1, 2, 4]) {
       expect(world.nodes[at]!.machine.gate.reason(), `node ${at}`).toBeUndefined()
-      expect(accountAt(world, at)).toMatchObject({ heldWei: 4_000n, nextNonce: 1 })
+      expect(accountAt(world, at)).toMatchObject({ heldWei: 4_050n, nextNonce: 2 })
     }
-    expect(stateOf(world.submit(4, ctpOf(1, 6_000n)))).toBe('held')
-    expect(codeOf(world.submit(0, ctpOf(2, 20n)))).toBe('ctp/insufficient-balance')
+    expect(stateOf(world.submit(4, ctpOf(2, 5_950n)))).toBe('held')
+    expect(codeOf(world.submit(0, ctpOf(3, 20n)))).toBe('ctp/insufficient-balance')
   })
 
   it('P2: lets no vote of the next epoch meet an uncertified one of the last', () => {

@@ -12,7 +12,7 @@ export type Submission = { request: number; verified: VerifiedCtp }
 export class ParkedCtps {
   readonly #parked = new Map<Address, Submission[]>()
 
-  /** Keeps a CTP whose nonce follows those that are kept; false where it does not, or is one too many. */
+  /** Keeps a CTP whose nonce follows those that are kept; false where it does not. */
   add(submission: Submission, nextNonce: number): boolean {
     const { consumer, ctp } = submission.verified
     const parked = this.#parked.get(consumer) ?? []

@@ -48,7 +48,7 @@ export class SettlementDesk {
     const proposer = committee.members.indexOf(peers.memberOf(peer) ?? '0x')
     if (proposer < 0) return reject('network/unexpected')
     if (!this.#isAllowed(proposer)) return this.#refuse(peer, request, 'node/overloaded')
-    const reason = gate.reason()
+    const reason = gate.settlementReason()
     if (reason !== undefined) return this.#refuse(peer, request, reason.code)
     try {
       const items = readItems(state, request)

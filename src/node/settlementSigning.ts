@@ -86,7 +86,7 @@ export class SettlementSigning {
     if (!committee.members.includes(memberAddress)) return false
     const quorum = quorumOf(committee)
     if (quorum === 1) return true
-    return gate.reason() === undefined && this.#listConnected().length + 1 >= quorum
+    return gate.settlementReason() === undefined && this.#listConnected().length + 1 >= quorum
   }
 
   /** True for another member with a connection. */

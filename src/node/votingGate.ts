@@ -103,6 +103,12 @@ export class VotingGate {
     return undefined
   }
 
+  /** Why the member signs no settlement: as for votes, but what was certified is still settled. */
+  settlementReason(): Reason | undefined {
+    const reason = this.reason()
+    return reason?.code === 'epoch/ended' ? undefined : reason
+  }
+
   /** Throws the reason for which the node serves nobody. */
   checkServing(): void {
     throwReason(this.servingReason())

@@ -27,7 +27,11 @@ afterAll(async () => {
 const clientsOf = (...which: number[]) => which.map((at) => committee.members[at]!.client)
 const everyone = [0, 1, 2, 3]
 
-type Trading = { trades: SignedTrade[]; comeMore(more: number): Promise<void>; end(): Promise<void> }
+type Trading = {
+  trades: SignedTrade[]
+  comeMore(more: number): Promise<void>
+  end(): Promise<void>
+}
 
 /** Trades on through all members, with a receipt for every second CTP or all, until told to end. */
 function tradeOn(receiptEvery = 2): Trading {
@@ -88,7 +92,7 @@ describe('four members as processes', () => {
   it('P8: one whose disk is full says so and ends, and has all when there is room', async () => {
     const full = committee.members[3]!
     await full.kill()
-    await committee.start(3, { fileKib: 1_024 })
+    await committee.start(3, { roomKib: 256 })
     await committee.allVote()
     const { comeMore, end } = tradeOn(1)
     expect(await full.ended()).toBe(5)

@@ -1,5 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -42,8 +50,8 @@ export const committeeTerms = {
 export type MemberStart = {
   /** It never ran. */
   isNew?: boolean
-  /** Its files may grow to this size and no further, in KiB: to it the disk is full then. */
-  fileKib?: number
+  /** So many KiB its largest file may grow, and no further: to it the disk is full then. */
+  roomKib?: number
   /** What clock and chain may differ by, as typed. */
   clockTolerance?: string
 }
@@ -70,6 +78,12 @@ export type MemberProcess = {
 
 type Running = { child: ChildProcess; ended: Promise<number | null>; said: () => string }
 type Ports = { api: number; network: number }
+
+/** The size that no file of a node may exceed, in units of 512 bytes. */
+function limitOf({ node }: DataFolder, roomKib: number): number {
+  const sizes = readdirSync(node).map((name) => statSync(join(node, name)).size)
+  return Math.ceil(Math.max(...sizes) / 512) + 2 * roomKib
+}
 
 /** Waits until something is true; fails with what was seen last. */
 export async function until<Seen>(
@@ -175,8 +189,7 @@ export class CommitteeProcesses {
     }
     if (how.isNew === true) words.push('--first-start')
     const command = [process.execPath, '--import', clock, ...words]
-    // In units of 512 bytes.
-    const limit = how.fileKib === undefined ? '' : `ulimit -f ${2 * how.fileKib}; `
+    const limit = how.roomKib === undefined ? '' : `ulimit -f ${limitOf(folder, how.roomKib)}; `
     const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...command], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {

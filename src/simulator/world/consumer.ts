@@ -29,6 +29,8 @@ export class Consumer {
   readonly #random: Random
   #nonce = 0
   #pending: Pending | undefined
+  /** What it signed against its word; any of it may be sent again at any time. */
+  readonly #rivals: TradePapers[] = []
 
   constructor(party: WorldParty, style: ConsumerStyle, around: Neighbourhood, random: Random) {
     this.party = party
@@ -68,7 +70,13 @@ export class Consumer {
         this.#pend(this.#sign(nonce))
         return
       case 'doubleSpender': {
+        const old = this.#rivals[Math.floor(random.between(0, this.#rivals.length))]
+        if (old !== undefined && random.chance(0.3)) {
+          this.#submit(old, this.#anyNode())
+          return
+        }
         const rivals = [this.#sign(nonce), this.#sign(nonce)]
+        this.#rivals.push(...rivals)
         for (const papers of rivals) this.#submit(papers, this.#anyNode())
         // Too early: no correct member calls a nonce void at which it gave a vote that lives.
         if (random.chance(0.8)) void this.#askVoidOf(rivals[1]!)

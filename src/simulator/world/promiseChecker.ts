@@ -8,7 +8,6 @@ import type { Change } from '../../ports/store.ts'
 import { type Address, type Bytes32, bytesToHex } from '../../protocol/bytes.ts'
 import { identifyCtp } from '../../protocol/ctpSubmission.ts'
 import { unpackBatch } from '../../protocol/settlementBatch.ts'
-import { SpbError } from '../../protocol/spbError.ts'
 import type { TradeBook, TradeRecord } from './tradeBook.ts'
 import { worldFacts } from './worldMarket.ts'
 
@@ -28,7 +27,9 @@ export type CheckerParts = {
 /** Watches the disks of honest members and the chain, and tells when a promise is broken. */
 export class PromiseChecker {
   readonly #parts: CheckerParts
-  readonly #voids = new Map<string, string>()
+  readonly #voids = new Set<string>()
+  /** By member: the nonces of which its disk has a certificate, hold or void. */
+  readonly #closed = new Map<number, Set<string>>()
 
   constructor(parts: CheckerParts) {
     this.#parts = parts
@@ -36,6 +37,7 @@ export class PromiseChecker {
 
   /** What an honest member has on disk now, and may have said to others. */
   noteSynced(member: number, changes: readonly Change[]): void {
+    this.#noteClosings(member, changes)
     for (const { bucket, key, value } of changes) {
       if (value === undefined) continue
       if (bucket === buckets.nonce) {
@@ -47,6 +49,11 @@ export class PromiseChecker {
         this.#noteClosed(member, bytesToHex(key), value)
       }
     }
+  }
+
+  /** A member has a new disk, and knows nothing. */
+  forget(member: number): void {
+    this.#closed.delete(member)
   }
 
   /** The chain has a new head. */
@@ -101,6 +108,29 @@ export class PromiseChecker {
     return paid
   }
 
+  #noteClosings(member: number, changes: readonly Change[]): void {
+    for (const { bucket, key, value } of changes) {
+      if (bucket !== buckets.nonce || value === undefined) continue
+      const { certifiedCtpId, isVoided } = decodeNonceRow(value)
+      if (certifiedCtpId === undefined && !isVoided) continue
+      const closed = this.#closed.get(member)
+      if (closed === undefined) this.#closed.set(member, new Set([bytesToHex(key)]))
+      else closed.add(bytesToHex(key))
+    }
+  }
+
+  /** Nonce k + 1 is voted for only by who knows what closed every nonce up to k. */
+  #checkOrder(member: number, { consumer, submission }: TradeRecord): void {
+    const account = accountOf(this.#parts.ethereum.head().state, consumer)
+    const closed = this.#closed.get(member)
+    for (let nonce = 0; nonce < submission.ctp.nonce; nonce++) {
+      if (closed?.has(keyOf(consumer, nonce)) || isNonceUsed(account, nonce)) continue
+      const text = `nonce ${submission.ctp.nonce} of ${consumer}, and ${nonce} is open`
+      this.#fail('P2', `member ${member} voted at ${text}`)
+      return
+    }
+  }
+
   #noteVote(member: number, ctpId: Bytes32): void {
     const trade = this.#parts.book.get(ctpId)
     if (trade === undefined) {
@@ -118,6 +148,7 @@ export class PromiseChecker {
       this.#fail('P2', `member ${member} voted for ${ctpId} and ${other.ctpId} at nonce ${nonce}`)
     }
     trade.voters.add(member)
+    this.#checkOrder(member, trade)
     if (this.isCertifiable(trade)) {
       this.#checkVoid(trade)
       this.#checkAccount(trade.consumer)
@@ -126,7 +157,7 @@ export class PromiseChecker {
 
   #noteVoid(nonceKey: string): void {
     if (this.#voids.has(nonceKey)) return
-    this.#voids.set(nonceKey, nonceKey)
+    this.#voids.add(nonceKey)
     const account = nonceKey.slice(0, 42) as Address
     const nonce = Number.parseInt(nonceKey.slice(42), 16)
     for (const trade of this.#parts.book.ofAccount(account)) {
@@ -136,7 +167,7 @@ export class PromiseChecker {
 
   #checkVoid(trade: TradeRecord): void {
     const { nonce } = trade.submission.ctp
-    const key = trade.consumer + nonce.toString(16).padStart(8, '0')
+    const key = keyOf(trade.consumer, nonce)
     if (!this.#voids.has(key) || !this.isCertifiable(trade) || !this.isLive(trade)) return
     this.#fail('P2', `nonce ${nonce} is void, and ${trade.ctpId} can be held there`)
   }
@@ -194,8 +225,6 @@ export class PromiseChecker {
   }
 }
 
-/** The code of a refusal; anything else is a bug, and passes on. */
-export function refusalCodeOf(error: unknown): string {
-  if (error instanceof SpbError) return error.code
-  throw error
+function keyOf(account: Address, nonce: number): string {
+  return account + nonce.toString(16).padStart(8, '0')
 }

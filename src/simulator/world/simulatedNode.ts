@@ -124,6 +124,7 @@ export class SimulatedNode {
     this.#around.log.write(this.name, 'has a new disk')
     this.#disk = createMemoryStore()
     this.acknowledged.forget()
+    this.#around.checker.forget(this.index)
   }
 
   #end(life: Life): void {

@@ -78,7 +78,7 @@ export class WorldFaults {
     if (!node.isUp) return
     node.crash()
     const { random } = this.#parts
-    if (this.#newDisks > 0 && random.chance(0.2)) {
+    if (this.#newDisks > 0 && random.chance(0.4)) {
       this.#newDisks--
       node.wipe()
     }
