@@ -5,7 +5,9 @@ import { composeNode, type RunningNode } from '../src/node/compose.ts'
 import type { MarketFacts } from '../src/ports/chain.ts'
 import type { Network } from '../src/ports/network.ts'
 import { bytesToHex } from '../src/protocol/bytes.ts'
+import type { CtpSubmission } from '../src/protocol/ctpSubmission.ts'
 import { addressOf } from '../src/protocol/signature.ts'
+import { SpbError } from '../src/protocol/spbError.ts'
 import { playTrades, prepareTrades, type Trade, type TradePlan } from './committeeTrader.ts'
 import {
   benchFacts,
@@ -49,8 +51,13 @@ export type MemberAnswer = {
   /** Of the process since its start. */
   cpuSeconds?: number
   failures?: string[]
+  /** CTPs that were submitted once more, each time. */
+  resubmitted?: number
 }
 
+/** A household’s patience with a gateway, and its pause before it submits once more. */
+const patienceMs = 60_000
+const pauseMs = 500
 const quiet = { info: () => {}, warn: () => {}, error: () => {} }
 let node: RunningNode | undefined
 let network: Network | undefined
@@ -96,11 +103,24 @@ async function submit(count: number, inFlight: number): Promise<MemberAnswer> {
   const queue = prepared.splice(0, count).values()
   const latenciesMs: number[] = []
   const failures: string[] = []
+  let resubmitted = 0
+  const submitOne = async (submission: CtpSubmission, endMs: number): Promise<void> => {
+    try {
+      await node!.service.submitCtp(submission)
+    } catch (error) {
+      // The votes may still come: a household submits the same again.
+      const isLate = error instanceof SpbError && error.code === 'certificate/too-few-votes'
+      if (!isLate || performance.now() > endMs) throw error
+      resubmitted++
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      await submitOne(submission, endMs)
+    }
+  }
   const send = async () => {
     for (const submission of queue) {
       const startMs = performance.now()
       try {
-        await node!.service.submitCtp(submission)
+        await submitOne(submission, startMs + patienceMs)
         latenciesMs.push(performance.now() - startMs)
       } catch (error) {
         failures.push(String(error))
@@ -108,7 +128,7 @@ async function submit(count: number, inFlight: number): Promise<MemberAnswer> {
     }
   }
   await Promise.all(Array.from({ length: inFlight }, send))
-  return { latenciesMs, failures }
+  return { latenciesMs, failures, resubmitted }
 }
 
 function readStatus(): MemberAnswer {

@@ -38,7 +38,7 @@ function signTrades(facts: MarketFacts, household: number, count: number): Trade
     witness,
     witnessSignature: signMessage(market, 'MeterCertificate', witness, keyOf('manufacturer')),
   }
-  return Array.from({ length: count }, (_, nonce) => {
+  return Array.from({ length: count }, (_, nonce): Trade => {
     const meterKey = keys[nonce]!
     const ctp = {
       ...{ producer: addressOf(keyOf('producer')), offerId: 1n, amountWei: wei(500n), energyWh },
@@ -50,7 +50,7 @@ function signTrades(facts: MarketFacts, household: number, count: number): Trade
     const submission = {
       ...{ market, ctp, consumerSignature: signDigest(digest, consumerKey) },
       meterReadySignature: signMessage(market, 'MeterReady', { ctpId }, meterKey),
-      evidence: { kind: 0, path: tree.pathOf(nonce), ...signed },
+      evidence: { kind: 0 as const, path: tree.pathOf(nonce), ...signed },
     }
     return {
       ctpId,

@@ -20,7 +20,7 @@ async function main(): Promise<number> {
     options: {
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '1' },
-      ticks: { type: 'string', default: '120' },
+      ticks: { type: 'string' },
       nodes: { type: 'string' },
       bug: { type: 'string' },
       log: { type: 'boolean' },
@@ -32,7 +32,7 @@ async function main(): Promise<number> {
     console.log(usage)
     return 0
   }
-  const [first, count, ticks] = [values.seed, values.seeds, values.ticks].map(Number)
+  const [first, count, ticks] = [values.seed, values.seeds, values.ticks ?? 120].map(Number)
   if (![first, count, ticks].every((value) => Number.isSafeInteger(value) && value! >= 0)) {
     console.error(usage)
     return 2
@@ -42,14 +42,15 @@ async function main(): Promise<number> {
     console.error(`Bugs that can be planted: ${plantedBugs.map(({ name }) => name).join(', ')}`)
     return 2
   }
-  const nodes = values.nodes === undefined ? bug?.nodes : Number(values.nodes)
+  const nodes = values.nodes === undefined ? undefined : Number(values.nodes)
   let failures = 0
   for (let seed = first!; seed < first! + count!; seed++) {
     const report = await simulateWorld({
-      ...{ seed, ticks: ticks! },
+      ...bug?.world,
+      seed,
+      ticks: values.ticks === undefined ? (bug?.world?.ticks ?? 120) : ticks!,
       ...(nodes === undefined ? {} : { nodes }),
       ...(bug === undefined ? {} : { bug }),
-      ...(bug?.cheats === undefined ? {} : { cheats: bug.cheats }),
       ...(values.log ? { onLine: (line: string) => console.error(line) } : {}),
     })
     if (report.broken !== undefined) failures++

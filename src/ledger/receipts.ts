@@ -1,3 +1,5 @@
+import { ByteReader } from '../protocol/byteReader.ts'
+import type { Signature } from '../protocol/bytes.ts'
 import { type SignedErc, verifyErc } from '../protocol/signedErc.ts'
 import { assert, SpbError } from '../protocol/spbError.ts'
 import { buckets } from './buckets.ts'
@@ -18,6 +20,16 @@ export function ctpRowOf(state: LedgerState, number: number): CtpRow {
   const bytes = state.store.get(buckets.ctp, numberKey(number))
   assert(bytes !== undefined, 'every number that was given has a row')
   return decodeCtpRow(number, bytes)
+}
+
+/** The consumer's signature with which a CTP first came, by local number. */
+export function consumerSignatureOf(state: LedgerState, number: number): Signature {
+  const bytes = state.store.get(buckets.ctp, numberKey(number))
+  assert(bytes !== undefined, 'every number that was given has a row')
+  const reader = new ByteReader(bytes)
+  // After the id and the consumer.
+  reader.bytes(32 + 20)
+  return reader.hex(64)
 }
 
 /**

@@ -254,9 +254,13 @@ export function closingOf(
   return certificate && { kind: 'voided', certificate }
 }
 
-/** True where this member put its vote for that CTP on disk. */
+/**
+ * True where this member put its vote for that CTP on disk, and did not void its nonce since: a
+ * chain that is taken back may make the CTP live again, but not the vote.
+ */
 export function hasVotedFor(state: LedgerState, { consumer, ctp, ctpId }: IdentifiedCtp): boolean {
-  return nonceRowOf(state, consumer, ctp.nonce).votedCtpId === ctpId
+  const { votedCtpId, isVoidSigned } = nonceRowOf(state, consumer, ctp.nonce)
+  return votedCtpId === ctpId && !isVoidSigned
 }
 
 /** The void certificate of a nonce, where it is known. */

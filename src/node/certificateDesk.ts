@@ -1,6 +1,7 @@
 import type { LiveCtp } from '../ledger/ctpRow.ts'
 import { committeeOf } from '../ledger/epochs.ts'
 import type { LedgerState } from '../ledger/ledgerState.ts'
+import { consumerSignatureOf } from '../ledger/receipts.ts'
 import { certify, findNumber } from '../ledger/voting.ts'
 import type { Bytes32 } from '../protocol/bytes.ts'
 import { type Committee, quorumOf } from '../protocol/committee.ts'
@@ -16,12 +17,17 @@ import { type ListVote, toVote, type VoteList, type VoteLists } from './voteList
 /** What a desk does with a CTP that it certified. */
 export type OnCertified = (identified: IdentifiedCtp) => void
 
+/** CTPs of which it is remembered that their certificates were passed on. */
+const mostPassedOn = 50_000
+
 /** Takes hold certificates that other gateways made. */
 export class CertificateDesk {
   readonly #context: NodeContext
   readonly #lists: VoteLists
   readonly #equivocations: EquivocationBook
   readonly #onCertified: OnCertified
+  /** CTPs whose published certificates were passed on. */
+  readonly #passedOn = new Set<Bytes32>()
 
   constructor(
     context: NodeContext,
@@ -34,15 +40,16 @@ export class CertificateDesk {
   }
 
   /** Checks every signature of a batch, and notes what is new of it. */
-  take(batch: CertificateBatch): Judgement {
+  take(batch: CertificateBatch, isPublished: boolean): Judgement {
     const { state } = this.#context
     const committee = committeeOf(state, batch.epoch)
     if (committee === undefined) return ignore('certificate/wrong-epoch')
-    const lists = batch.lists.map((ids) => this.#lists.listOf(ids))
-    const voters = this.#countVoters(committee, batch, lists)
+    const voters = this.#countVoters(committee, batch)
     if (voters === undefined) return reject('signature/invalid')
+    const ids = new Set(batch.lists.flat())
+    let isNews = false
     for (const [place, item] of batch.items.entries()) {
-      const identified = identifyAmong(state, batch.lists, item, place)
+      const identified = identifyAmong(state, { lists: batch.lists, ids }, item, place)
       if (identified === undefined) return reject('signature/invalid')
       const votes = voters.get(identified.ctpId)
       if (votes === undefined || votes.size < quorumOf(committee)) {
@@ -51,27 +58,45 @@ export class CertificateDesk {
       const sorted = [...votes.values()].sort((a, b) => a.member - b.member)
       for (const vote of sorted) this.#equivocations.note(batch.epoch, identified, toVote(vote))
       const known = state.live.get(identified.ctpId)
+      if (isPublished) {
+        if (known !== undefined && !this.#passedOn.has(identified.ctpId)) isNews = true
+        this.#notePassedOn(identified.ctpId)
+      }
       if (known !== undefined && known.state !== 'proposed') continue
       const isEnded = known === undefined && findNumber(state, identified) !== undefined
       const quorum = sorted.slice(0, quorumOf(committee))
       certify(state, identified, batch.epoch, quorum.map(toVote))
       // One that ended before closes its nonce, and is no news to anybody.
-      if (!isEnded) this.#onCertified(identified)
+      if (isEnded) continue
+      isNews = true
+      this.#onCertified(identified)
     }
-    // Known ones are passed on too: they came here directly, and observers hear them from us.
-    return accepted
+    // Known ones are passed on too, once: they came here directly, and observers hear them from us.
+    return isNews || !isPublished ? accepted : ignore('network/known')
+  }
+
+  #notePassedOn(ctpId: Bytes32): void {
+    if (this.#passedOn.size >= mostPassedOn) {
+      for (const oldest of this.#passedOn) {
+        this.#passedOn.delete(oldest)
+        break
+      }
+    }
+    this.#passedOn.add(ctpId)
   }
 
   /** Who voted for each id; undefined where a signature is not the member's. */
   #countVoters(
     committee: Committee,
-    { ballots }: CertificateBatch,
-    lists: readonly VoteList[],
+    { ballots, lists: ids }: CertificateBatch,
   ): Map<Bytes32, Map<number, ListVote>> | undefined {
     const voters = new Map<Bytes32, Map<number, ListVote>>()
+    // A tree is built only for whoever signed it: one wrong signature ends the work.
+    const lists: (VoteList | undefined)[] = []
     for (const { member, signature, list: place } of ballots) {
+      if (ids[place] === undefined) return undefined
+      lists[place] ??= this.#lists.listOf(ids[place])
       const list = lists[place]
-      if (list === undefined) return undefined
       if (!this.#lists.isSigned(committee, member, signature, list.root)) return undefined
       for (const [index, ctpId] of list.ids.entries()) {
         let votes = voters.get(ctpId)
@@ -82,14 +107,14 @@ export class CertificateDesk {
         votes.set(member, { member, signature, list, index })
       }
     }
-    return voters
+    return ids.every((_, place) => lists[place] !== undefined) ? voters : undefined
   }
 }
 
 /** A CTP's id; of one that is live here without the recovery of its signature. */
 function identifyAmong(
   state: LedgerState,
-  lists: readonly (readonly Bytes32[])[],
+  { lists, ids }: { lists: readonly (readonly Bytes32[])[]; ids: ReadonlySet<Bytes32> },
   item: SignedCtp,
   place: number,
 ): IdentifiedCtp | undefined {
@@ -100,18 +125,17 @@ function identifyAmong(
     if (live === undefined || !isLike(live, ctp)) return undefined
     const { consumer, ctpId } = live
     if (ctpIdOf(digest, consumer) !== ctpId) return undefined
+    // Another signature may be the consumer's too, and may be nobody's.
+    if (consumerSignatureOf(state, live.number) !== consumerSignature) return undefined
     return { ctp, consumerSignature, ctpId, consumer }
   }
-  for (const ids of lists) {
-    // Mostly all were accepted, and stand at their places.
-    const found = find(ids[place])
+  // Mostly all were accepted, and stand at their places.
+  const found = find(lists[0]?.[place])
+  if (found !== undefined) return found
+  // Each id once, however often the lists repeat it.
+  for (const id of ids) {
+    const found = find(id)
     if (found !== undefined) return found
-  }
-  for (const ids of lists) {
-    for (const id of ids) {
-      const found = find(id)
-      if (found !== undefined) return found
-    }
   }
   try {
     return identifyCtp(state.market, item)

@@ -207,3 +207,14 @@ describe('answers that nobody asked for', () => {
     })
   })
 })
+
+describe('a member whose Ethereum client answers late', () => {
+  it('counts what others said before it knew the committee', () => {
+    const world = openWorld()
+    world.stop(3)
+    world.start(3, createMemoryStore(), false)
+    expect(world.nodes[3]!.state.committee.members).toHaveLength(0)
+    world.showChain(3)
+    expect(world.nodes[3]!.machine.gate.reason()?.text).not.toContain('has heard from')
+  })
+})

@@ -95,6 +95,7 @@ function isProof({ market, committee }: LedgerState, notice: EquivocationNotice)
     if (one === undefined || other === undefined || one.ctpId === other.ctpId) return false
     if (one.consumer !== other.consumer || one.ctp.nonce !== other.ctp.nonce) return false
     const address = committee.members[member]
+    if (address === undefined) return false
     return [one, other].every(
       ({ ctpId, vote }) =>
         vote.member === member && recoverVoter(market, epoch, ctpId, vote) === address,

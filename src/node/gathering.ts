@@ -2,7 +2,7 @@ import type { Bytes32 } from '../protocol/bytes.ts'
 import { type Committee, quorumOf } from '../protocol/committee.ts'
 import type { SignedCtp, VerifiedCtp } from '../protocol/ctpSubmission.ts'
 import type { ErrorCode } from '../protocol/errorTable.ts'
-import type { Ballot, CertificateBatch } from '../protocol/nodeMessages.ts'
+import { type Ballot, type CertificateBatch, messageLimits } from '../protocol/nodeMessages.ts'
 import type { ListVote } from './voteLists.ts'
 
 /** A CTP for which a gateway gathers votes. */
@@ -45,11 +45,52 @@ export function quorumVotesOf(
   return counted.sort((a, b) => a.member - b.member).slice(0, quorum)
 }
 
+/** Begins anew in another epoch: votes of two epochs make no certificate. */
+export function renewGathering(gathering: Gathering, epoch: number): void {
+  gathering.epoch = epoch
+  for (const part of ['votes', 'refusals', 'askedAtMs', 'repairs', 'vouched'] as const) {
+    gathering[part].clear()
+  }
+}
+
+/** How many votes came, and why not more. */
+export function describeVotes({ votes, refusals }: Gathering, committee: Committee): string {
+  const codes = [...new Set(refusals.values())].join(', ')
+  const came = `${votes.size} of ${quorumOf(committee)} votes came`
+  return codes === '' ? `${came}.` : `${came}; refusals: ${codes}.`
+}
+
+type Certified = { signed: SignedCtp; votes: readonly ListVote[] }
+
+/** What certifies CTPs, in as few batches as others read: each list and signature once in one. */
+export function batchesOf(epoch: number, certified: readonly Certified[]): CertificateBatch[] {
+  const batches: CertificateBatch[] = []
+  let part: Certified[] = []
+  let lists = new Set<Bytes32>()
+  let ballots = new Set<string>()
+  for (const one of certified) {
+    const roots = one.votes.map(({ list }) => list.root)
+    const names = one.votes.map(({ member, list }) => `${member} ${list.root}`)
+    const isFull =
+      part.length >= messageLimits.certificatesPerBatch ||
+      new Set([...lists, ...roots]).size > messageLimits.lists ||
+      new Set([...ballots, ...names]).size > messageLimits.ballots
+    if (isFull) {
+      batches.push(batchOf(epoch, part))
+      part = []
+      lists = new Set()
+      ballots = new Set()
+    }
+    part.push(one)
+    for (const root of roots) lists.add(root)
+    for (const name of names) ballots.add(name)
+  }
+  if (part.length > 0) batches.push(batchOf(epoch, part))
+  return batches
+}
+
 /** What certifies several CTPs at once: each list and each signature once. */
-export function batchOf(
-  epoch: number,
-  certified: readonly { signed: SignedCtp; votes: readonly ListVote[] }[],
-): CertificateBatch {
+function batchOf(epoch: number, certified: readonly Certified[]): CertificateBatch {
   const lists = new Map<Bytes32, number>()
   const ids: Bytes32[][] = []
   const ballots = new Map<string, Ballot>()

@@ -7,6 +7,7 @@ import { type Address, bytesToHex } from '../protocol/bytes.ts'
 import { ByteWriter } from '../protocol/byteWriter.ts'
 import { faultsOf } from '../protocol/committee.ts'
 import type { ErrorCode } from '../protocol/errorTable.ts'
+import { limits } from '../protocol/limits.ts'
 import type { Hello, SignedPeerRecord } from '../protocol/nodeMessages.ts'
 import { signPeerRecord } from '../protocol/peerRecord.ts'
 import { accepted, type Judgement, type NodeContext } from './nodeContext.ts'
@@ -31,10 +32,13 @@ export class Greeter {
   readonly #sequences: bigint[]
   /** Members that said hello since the start: each would have shown a later record. */
   readonly #heard = new Set<Address>()
-  #epoch = 0
+  /** What connected peers said: members of a committee that is known later are among them. */
+  readonly #hellos = new Map<PeerId, Hello>()
+  #epoch: number
 
   constructor(context: NodeContext) {
     this.#context = context
+    this.#epoch = context.state.committee.epoch
     const bytes = context.state.store.get(buckets.meta, metaKey('recordSequences'))
     const reader = new ByteReader(bytes ?? new Uint8Array())
     this.#sequences = Array.from({ length: reader.remaining / 8 }, () => reader.uint64())
@@ -56,8 +60,10 @@ export class Greeter {
   reason(): { code: ErrorCode; text: string } | undefined {
     const { state } = this.#context
     const needed = 2 * faultsOf(state.committee)
-    if (needed === 0 || this.#heard.size >= needed) return undefined
-    const text = `The node has heard from ${this.#heard.size} of ${needed} other members yet.`
+    const { members } = state.committee
+    const heard = members.filter((member) => this.#heard.has(member)).length
+    if (heard >= needed) return undefined
+    const text = `The node has heard from ${heard} of ${needed} other members yet.`
     return { code: 'node/catching-up', text }
   }
 
@@ -65,6 +71,7 @@ export class Greeter {
   noteConnection(peer: PeerId, isConnected: boolean): void {
     this.#context.peers.noteConnection(peer, isConnected)
     if (isConnected) this.#greet(peer)
+    else this.#hellos.delete(peer)
   }
 
   /** Members of a new committee are told who this node is. */
@@ -72,13 +79,14 @@ export class Greeter {
     const { epoch } = this.#context.state.committee
     if (epoch === this.#epoch) return
     this.#epoch = epoch
-    this.#heard.clear()
     for (const peer of this.#context.peers.connected) this.#greet(peer)
+    for (const [peer, hello] of this.#hellos) this.take(peer, hello)
   }
 
   take(peer: PeerId, hello: Hello): Judgement {
     const { peers, state, memberAddress, emit } = this.#context
     const { committee } = state
+    if (peers.connected.has(peer)) this.#hellos.set(peer, hello)
     const memberBefore = peers.memberOf(peer)
     const records = hello.record === undefined ? hello.known : [...hello.known, hello.record]
     for (const record of records) {
@@ -91,6 +99,7 @@ export class Greeter {
       } else if (before === undefined && peers.peerOf(member) === undefined) {
         for (const address of record.addresses) emit({ kind: 'connect', address })
       }
+      if (member !== undefined && record === hello.record) peers.confirm(peer, member)
     }
     const member = peers.memberOf(peer)
     if (member === undefined) return accepted
@@ -141,11 +150,11 @@ export class Greeter {
     const { committee } = state
     const isMember = committee.members.includes(memberAddress)
     const receiver = peers.memberOf(peer)
-    const known = committee.members.flatMap((member) => {
-      const records = peers.recordsOf(member)
-      // Only to the member itself the one before says something.
-      return member === receiver ? records : records.slice(0, 1)
-    })
+    const others = committee.members.filter((member) => member !== receiver)
+    // Only to the member itself the record before its newest says something.
+    const own = receiver === undefined ? [] : peers.recordsOf(receiver)
+    const newest = others.flatMap((member) => peers.recordsOf(member).slice(0, 1))
+    const known = [...own, ...newest].slice(0, limits.members)
     const hello: Hello = {
       kind: 'hello',
       ...(isMember && this.#own !== undefined ? { record: this.#own } : {}),

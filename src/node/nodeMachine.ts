@@ -90,7 +90,10 @@ export class NodeMachine {
     this.equivocations = equivocations
     this.#greeter = new Greeter(context)
     this.gate.require(() => this.#greeter.reason())
-    this.#collector = new VoteCollector(context, { requests, lists, equivocations })
+    this.#collector = new VoteCollector(context, {
+      ...{ requests, lists, equivocations },
+      onCertified: (identified) => this.#receiptDesk.noteCertified(identified),
+    })
     this.#voteDesk = new VoteDesk(context, lists)
     const onCertified = (identified: IdentifiedCtp) => this.#noteCertified(identified)
     this.#certificateDesk = new CertificateDesk(context, { lists, equivocations, onCertified })
@@ -203,7 +206,7 @@ export class NodeMachine {
 
   #takeMessage(input: Extract<NodeInput, { kind: 'message' }>): void {
     const { peer, message, delivery } = input
-    const judgement = this.#judge(peer, message)
+    const judgement = this.#judge(peer, message, delivery !== undefined)
     if (delivery !== undefined) {
       this.#effects.push({ kind: 'verdict', delivery, verdict: judgement.verdict })
     }
@@ -212,7 +215,7 @@ export class NodeMachine {
     this.#effects.push({ kind: 'blame', peer, code: judgement.code })
   }
 
-  #judge(peer: PeerId, message: CheckedMessage): Judgement {
+  #judge(peer: PeerId, message: CheckedMessage, isPublished: boolean): Judgement {
     switch (message.kind) {
       case 'hello':
         return this.#takeHello(peer, message)
@@ -221,7 +224,7 @@ export class NodeMachine {
       case 'voteReply':
         return this.#collector.takeReply(peer, message)
       case 'certificates':
-        return this.#certificateDesk.take(message)
+        return this.#certificateDesk.take(message, isPublished)
       case 'receipts':
         return this.#receiptDesk.take(message)
       case 'voidRequest':
@@ -262,7 +265,7 @@ export class NodeMachine {
     const { ctpId, consumer } = identified
     this.#requests.announceCertified(identified)
     this.#collector.noteCertified(ctpId, consumer)
-    this.#receiptDesk.noteCertified(ctpId)
+    this.#receiptDesk.noteCertified(identified)
   }
 
   #applyUpdate(update: ChainUpdate): void {

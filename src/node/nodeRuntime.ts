@@ -176,16 +176,16 @@ export class NodeRuntime {
     if (this.#failure !== undefined) return
     const inputs = this.#inputs.splice(0, this.#options.inputsPerStep)
     if (inputs.length === 0) return
-    let effects: NodeEffect[]
+    this.#traffic?.noteTaken(inputs)
     try {
-      effects = this.#parts.machine.step(inputs)
+      const effects = this.#parts.machine.step(inputs)
       this.#parts.state.store.sync()
+      this.#stepped += inputs.length
+      for (const effect of effects) this.#release(effect)
     } catch (error) {
       this.#fail(error)
       return
     }
-    this.#stepped += inputs.length
-    for (const effect of effects) this.#release(effect)
     if (this.#inputs.length > 0 && !this.#isDraining) {
       this.#isDraining = true
       this.#parts.scheduler.defer(() => this.#drain())

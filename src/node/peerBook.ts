@@ -54,6 +54,11 @@ export class PeerBook {
     return records.filter((record) => record !== undefined)
   }
 
+  /** A peer itself shows a record: the name in it is the member's, whoever else claims it. */
+  confirm(peer: PeerId, member: Address): void {
+    if (this.#records.get(member)?.peerId === peer) this.#members.set(peer, member)
+  }
+
   /** The member that a peer is, by the newest records. */
   memberOf(peer: PeerId): Address | undefined {
     return this.#members.get(peer)
@@ -62,7 +67,8 @@ export class PeerBook {
   /** A member's peer, if there is a connection to it now. */
   peerOf(member: Address): PeerId | undefined {
     const peer = this.#records.get(member)?.peerId
-    return peer !== undefined && this.#connected.has(peer) ? peer : undefined
+    if (peer === undefined || this.#members.get(peer) !== member) return undefined
+    return this.#connected.has(peer) ? peer : undefined
   }
 
   noteConnection(peer: PeerId, isConnected: boolean): void {
@@ -78,10 +84,11 @@ export class PeerBook {
   #remember(member: Address, record: SignedPeerRecord): void {
     const before = this.#records.get(member)
     if (before !== undefined) {
-      this.#members.delete(before.peerId)
+      if (this.#members.get(before.peerId) === member) this.#members.delete(before.peerId)
       this.#previous.set(member, before)
     }
     this.#records.set(member, record)
-    this.#members.set(record.peerId, member)
+    // A member can write any name into its record, but takes none from another.
+    if (!this.#members.has(record.peerId)) this.#members.set(record.peerId, member)
   }
 }

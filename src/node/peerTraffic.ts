@@ -6,10 +6,17 @@ import { SpbError } from '../protocol/spbError.ts'
 import { decodeNodeMessage, encodeNodeMessage } from '../protocol/wire/nodeMessageCodec.ts'
 import type { CheckedMessage, NodeEffect, NodeInput } from './nodeEffect.ts'
 
-/** Messages of peers that may wait to be stepped; direct ones beyond are dropped. */
+/** Messages that may wait to be stepped, of all peers and of one; those beyond are dropped. */
 const mostWaiting = 4_096
-/** Vote requests whose signatures may be under check; further ones are dropped: gateways repeat. */
+const mostWaitingOfPeer = 512
+/** Bytes, as they came, of all messages that may wait. */
+const mostWaitingBytes = 64 * 1024 * 1024
+/**
+ * Vote requests whose signatures may be under check, of all peers and of one; further ones are
+ * dropped: gateways repeat.
+ */
 const mostChecks = 256
+const mostChecksOfPeer = 96
 
 /** Kinds that may be published; all others come from one peer to one other. */
 const publishedKinds = new Set<NodeMessage['kind']>([
@@ -42,7 +49,11 @@ export class PeerTraffic {
   /** Published messages whose verdict is awaited. */
   readonly #deliveries = new Map<number, (verdict: PeerVerdict) => void>()
   #nextDelivery = 1
-  #checks = 0
+  /** Messages that wait to be stepped; `peer` where they came directly. */
+  readonly #waiting = new Map<NodeInput, { peer?: PeerId; size: number }>()
+  readonly #waitingOf = new CountOfPeers()
+  #waitingBytes = 0
+  readonly #checksOf = new CountOfPeers()
   #dropped = 0
   #lastEncoded: { message: NodeMessage; bytes: Uint8Array } | undefined
 
@@ -93,15 +104,42 @@ export class PeerTraffic {
     await this.#parts.network.close()
   }
 
+  /** These inputs are stepped now: there is room for others. */
+  noteTaken(inputs: readonly NodeInput[]): void {
+    for (const input of inputs) {
+      const waiting = this.#waiting.get(input)
+      if (waiting === undefined) continue
+      this.#waiting.delete(input)
+      if (waiting.peer !== undefined) this.#waitingOf.add(waiting.peer, -1)
+      this.#waitingBytes -= waiting.size
+    }
+  }
+
   #takeDirect(peer: PeerId, bytes: Uint8Array): void {
+    const isFull =
+      this.#waitingOf.all >= mostWaiting ||
+      this.#waitingOf.of(peer) >= mostWaitingOfPeer ||
+      this.#waitingBytes + bytes.length > mostWaitingBytes
+    if (isFull) {
+      this.#dropped++
+      return
+    }
     const message = this.#decode(peer, bytes)
     if (message === undefined) return
-    if (message.kind === 'voteRequest') this.#check(peer, message)
-    else this.#parts.push({ kind: 'message', peer, message })
+    if (message.kind === 'voteRequest') this.#check(peer, message, bytes.length)
+    else this.#pushCounted({ kind: 'message', peer, message }, { peer, size: bytes.length })
+  }
+
+  #pushCounted(input: NodeInput, waiting: { peer?: PeerId; size: number }): void {
+    this.#waiting.set(input, waiting)
+    if (waiting.peer !== undefined) this.#waitingOf.add(waiting.peer, 1)
+    this.#waitingBytes += waiting.size
+    this.#parts.push(input)
   }
 
   async #takePublished(peer: PeerId, bytes: Uint8Array): Promise<PeerVerdict> {
-    if (this.#deliveries.size >= mostWaiting) {
+    const isFull = this.#waitingBytes + bytes.length > mostWaitingBytes
+    if (isFull || this.#deliveries.size >= mostWaiting) {
       this.#dropped++
       return 'ignore'
     }
@@ -111,7 +149,8 @@ export class PeerTraffic {
     const delivery = this.#nextDelivery++
     const { promise, resolve } = Promise.withResolvers<PeerVerdict>()
     this.#deliveries.set(delivery, resolve)
-    this.#parts.push({ kind: 'message', peer, message: message as CheckedMessage, delivery })
+    const checked = message as CheckedMessage
+    this.#pushCounted({ kind: 'message', peer, message: checked, delivery }, { size: bytes.length })
     return promise
   }
 
@@ -133,25 +172,43 @@ export class PeerTraffic {
     return this.#lastEncoded.bytes
   }
 
-  #check(peer: PeerId, { id, items }: VoteRequest): void {
-    const { verifier, push, log } = this.#parts
-    if (this.#checks >= mostChecks) {
+  #check(peer: PeerId, { id, items }: VoteRequest, size: number): void {
+    const { verifier, log } = this.#parts
+    if (this.#checksOf.all >= mostChecks || this.#checksOf.of(peer) >= mostChecksOfPeer) {
       this.#dropped++
       return
     }
-    this.#checks++
+    this.#checksOf.add(peer, 1)
     verifier
       .verify(items.map(({ submission }) => submission))
       .then(
         (results) => {
           const checked = items.map(({ vouches }, at) => ({ verified: results[at]!, vouches }))
-          push({ kind: 'message', peer, message: { kind: 'voteRequest', id, items: checked } })
+          const message = { kind: 'voteRequest' as const, id, items: checked }
+          this.#pushCounted({ kind: 'message', peer, message }, { peer, size })
         },
         // A worker died, and is replaced: the gateway asks again.
         (err) => log.error({ err }, 'signatures could not be checked'),
       )
       .finally(() => {
-        this.#checks--
+        this.#checksOf.add(peer, -1)
       })
+  }
+}
+
+/** How many things each peer has under way; of those with none nothing is kept. */
+class CountOfPeers {
+  readonly #counts = new Map<PeerId, number>()
+  all = 0
+
+  of(peer: PeerId): number {
+    return this.#counts.get(peer) ?? 0
+  }
+
+  add(peer: PeerId, difference: number): void {
+    this.all += difference
+    const count = this.of(peer) + difference
+    if (count === 0) this.#counts.delete(peer)
+    else this.#counts.set(peer, count)
   }
 }

@@ -1,7 +1,10 @@
 import { viewCtp } from '../ledger/ledgerViews.ts'
 import { takeReceipt } from '../ledger/receipts.ts'
-import type { Bytes32 } from '../protocol/bytes.ts'
+import type { Address, Bytes32 } from '../protocol/bytes.ts'
+import type { IdentifiedCtp } from '../protocol/ctpSubmission.ts'
+import { digestOf } from '../protocol/digest.ts'
 import { messageLimits, type ReceiptsNotice } from '../protocol/nodeMessages.ts'
+import { recoverSigner } from '../protocol/signature.ts'
 import type { SignedErc } from '../protocol/signedErc.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { wh } from '../protocol/units.ts'
@@ -18,8 +21,8 @@ export class ReceiptDesk {
   readonly #totals: NodeCounts
   /** What this step brought from meters: published together. */
   #fresh: SignedErc[] = []
-  /** By CTP: overtook the certificate on its way here. */
-  readonly #early = new Map<Bytes32, SignedErc>()
+  /** By CTP and signer: overtook the certificate, which will say whose word counts. */
+  readonly #early = new Map<string, SignedErc>()
 
   constructor(context: NodeContext, totals: NodeCounts) {
     this.#context = context
@@ -36,6 +39,7 @@ export class ReceiptDesk {
   /** Takes what another node publishes. */
   take({ receipts }: ReceiptsNotice): Judgement {
     let isNew = false
+    let isChecked = true
     for (const signed of receipts) {
       try {
         this.#keep(signed)
@@ -44,16 +48,19 @@ export class ReceiptDesk {
         if (!(error instanceof SpbError)) throw error
         if (error.code === 'erc/wrong-key' || error.code === 'erc/zero') return reject(error.code)
         if (error.code === 'erc/unknown-ctp') this.#keepEarly(signed)
+        if (error.code !== 'erc/repeated' && error.code !== 'erc/lower') isChecked = false
       }
     }
-    return isNew ? accepted : ignore('erc/repeated')
+    // What could not be checked here is not passed on: who can check it would blame this node.
+    return isNew && isChecked ? accepted : ignore('erc/repeated')
   }
 
   /** A CTP was certified: its receipt may be here already. */
-  noteCertified(ctpId: Bytes32): void {
-    const signed = this.#early.get(ctpId)
+  noteCertified({ ctpId, ctp }: IdentifiedCtp): void {
+    const name = nameOf(ctpId, ctp.meterKey)
+    const signed = this.#early.get(name)
     if (signed === undefined) return
-    this.#early.delete(ctpId)
+    this.#early.delete(name)
     this.take({ kind: 'receipts', receipts: [signed] })
   }
 
@@ -88,15 +95,23 @@ export class ReceiptDesk {
 
   #keepEarly(signed: SignedErc): void {
     const { ctpId, deliveredWh } = signed.erc
-    const known = this.#early.get(ctpId)
+    const signer = recoverSigner(
+      digestOf(this.#context.state.market, 'Erc', signed.erc),
+      signed.signature,
+    )
+    if (signer === undefined) return
+    const name = nameOf(ctpId, signer)
+    const known = this.#early.get(name)
     if (known !== undefined && known.erc.deliveredWh >= deliveredWh) return
-    this.#early.delete(ctpId)
+    this.#early.delete(name)
     if (this.#early.size >= mostEarly) {
       for (const oldest of this.#early.keys()) {
         this.#early.delete(oldest)
         break
       }
     }
-    this.#early.set(ctpId, signed)
+    this.#early.set(name, signed)
   }
 }
+
+const nameOf = (ctpId: Bytes32, signer: Address) => `${ctpId} ${signer}`

@@ -217,7 +217,8 @@ describe('a proposer that cheats gets nothing signed, and is mostly blamed', () 
     const world = new DeskWorld()
     const trade = world.trade()
     const request = orderOf([{ trade, receipt: trade.receiptOf(500) }])
-    expect(world.ask(request, 9)).toEqual(rejection('network/unexpected'))
+    const judgement = { verdict: 'ignore', code: 'network/unexpected' }
+    expect(world.ask(request, 9)).toEqual({ judgement, reply: undefined })
   })
 
   it('one whose CTP has votes, but no certificate: erc/unknown-ctp', () => {

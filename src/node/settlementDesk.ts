@@ -46,7 +46,8 @@ export class SettlementDesk {
     const { committee } = state
     if (request.epoch !== committee.epoch) return this.#refuse(peer, request, wrongEpoch)
     const proposer = committee.members.indexOf(peers.memberOf(peer) ?? '0x')
-    if (proposer < 0) return reject('network/unexpected')
+    // Its record may not have come yet: no reason to blame it.
+    if (proposer < 0) return ignore('network/unexpected')
     if (!this.#isAllowed(proposer)) return this.#refuse(peer, request, 'node/overloaded')
     const reason = gate.settlementReason()
     if (reason !== undefined) return this.#refuse(peer, request, reason.code)

@@ -1,7 +1,14 @@
 import { recordOf } from '../ledger/ctpRecords.ts'
 import { committeeOf } from '../ledger/epochs.ts'
 import { accountStateOf } from '../ledger/ledgerState.ts'
-import { applyVoid, certify, closingOf, recordVoidVote, voidOf } from '../ledger/voting.ts'
+import {
+  applyVoid,
+  certify,
+  closingOf,
+  nonceRowOf,
+  recordVoidVote,
+  voidOf,
+} from '../ledger/voting.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Address } from '../protocol/bytes.ts'
 import { type MemberSignature, quorumOf } from '../protocol/committee.ts'
@@ -13,6 +20,7 @@ import {
   verifyHoldCertificate,
   verifyVoidCertificate,
 } from '../protocol/holdCertificate.ts'
+import { limits } from '../protocol/limits.ts'
 import type { VoidedNotice, VoidReply, VoidRequest } from '../protocol/nodeMessages.ts'
 import { recoverSigner, signMessage } from '../protocol/signature.ts'
 import { SpbError } from '../protocol/spbError.ts'
@@ -23,6 +31,8 @@ import type { RequestBook } from './requestBook.ts'
 const patienceMs = 10_000
 /** Nonces that may be under way at a time. */
 const mostRounds = 1_000
+/** Voids that a member signs for an account within the time of grace: each leaves rows for good. */
+const mostVoids = limits.nonceWindow
 
 type Round = {
   id: number
@@ -42,6 +52,8 @@ export class VoidDesk {
   readonly #requests: RequestBook
   readonly #onCertified: (identified: IdentifiedCtp) => void
   readonly #rounds = new Map<number, Round>()
+  /** Accounts for which voids were signed of late, and since when how many. */
+  readonly #voids = new Map<Address, { sinceSeconds: number; count: number }>()
   #nextId = 1
 
   constructor(
@@ -73,7 +85,11 @@ export class VoidDesk {
         return
       }
       if (this.#rounds.size >= mostRounds) throw new SpbError('node/overloaded')
-      const { committee } = state
+      const { committee, facts } = state
+      // No member would sign it: anybody can make up such accounts, and have all asked about each.
+      if (accountStateOf(state, consumer).balanceWei < facts.options.minimumAmountWei) {
+        throw new SpbError('ctp/insufficient-balance', 'The account has no money at this market.')
+      }
       const isOnlyMember = quorumOf(committee) === 1
       const isMember = committee.members.includes(memberAddress)
       if (isOnlyMember && isMember) gate.check()
@@ -157,6 +173,9 @@ export class VoidDesk {
   /** Ends rounds that wait too long. */
   tick(): void {
     const nowMs = this.#context.nowMs()
+    for (const [account, { sinceSeconds }] of this.#voids) {
+      if (this.#isOld(sinceSeconds)) this.#voids.delete(account)
+    }
     for (const round of this.#rounds.values()) {
       if (nowMs - round.sinceMs <= patienceMs) continue
       const [refusal] = round.refusals.values()
@@ -167,7 +186,7 @@ export class VoidDesk {
   #sign(shown: SignedCtp): MemberSignature {
     const { state, memberAddress, memberKey } = this.#context
     const identified = identifyCtp(state.market, shown)
-    recordVoidVote(state, identified)
+    this.#countVoid(identified)
     const { committee, market } = state
     const message = {
       epoch: committee.epoch,
@@ -176,6 +195,27 @@ export class VoidDesk {
     }
     const member = committee.members.indexOf(memberAddress)
     return { member, signature: signMessage(market, 'NonceVoid', message, memberKey) }
+  }
+
+  /** Writes down that this member voids a nonce, unless its account had too many voided of late. */
+  #countVoid(identified: IdentifiedCtp): void {
+    const { state } = this.#context
+    const { consumer, ctp } = identified
+    const { isVoidSigned } = nonceRowOf(state, consumer, ctp.nonce)
+    const known = this.#voids.get(consumer)
+    const isFresh = known === undefined || this.#isOld(known.sinceSeconds)
+    if (!isVoidSigned && !isFresh && known.count >= mostVoids) {
+      throw new SpbError('node/overloaded', 'The account had too many nonces voided of late.')
+    }
+    recordVoidVote(state, identified)
+    if (isVoidSigned) return
+    const sinceSeconds = isFresh ? (state.confirmed?.timeSeconds ?? 0) : known.sinceSeconds
+    this.#voids.set(consumer, { sinceSeconds, count: isFresh ? 1 : known.count + 1 })
+  }
+
+  #isOld(sinceSeconds: number): boolean {
+    const { confirmed, facts } = this.#context.state
+    return (confirmed?.timeSeconds ?? 0) > sinceSeconds + facts.options.graceSeconds
   }
 
   #start(request: number, shown: SignedCtp, account: Address, own?: MemberSignature): void {

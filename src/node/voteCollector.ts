@@ -2,7 +2,7 @@ import { checkAdmission, checkEnergyLeft } from '../ledger/admission.ts'
 import { recordOf } from '../ledger/ctpRecords.ts'
 import { accountStateOf } from '../ledger/ledgerState.ts'
 import { viewCtp } from '../ledger/ledgerViews.ts'
-import { certify, closingOf, findNumber, recordVote } from '../ledger/voting.ts'
+import { certify, closingOf, findNumber, hasVotedFor, recordVote } from '../ledger/voting.ts'
 import type { PeerId } from '../ports/network.ts'
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import { faultsOf, quorumOf } from '../protocol/committee.ts'
@@ -13,7 +13,14 @@ import type { VoteRefusal, VoteReply } from '../protocol/nodeMessages.ts'
 import { signMessage } from '../protocol/signature.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import type { EquivocationBook } from './equivocationBook.ts'
-import { batchOf, type Gathering, quorumVotesOf, startGathering } from './gathering.ts'
+import {
+  batchesOf,
+  describeVotes,
+  type Gathering,
+  quorumVotesOf,
+  renewGathering,
+  startGathering,
+} from './gathering.ts'
 import { accepted, ignore, type Judgement, type NodeContext, reject } from './nodeContext.ts'
 import { ParkedCtps } from './parkedCtps.ts'
 import type { RequestBook } from './requestBook.ts'
@@ -37,6 +44,8 @@ export type VoteCollectorParts = {
   requests: RequestBook
   lists: VoteLists
   equivocations: EquivocationBook
+  /** A CTP was certified here. */
+  onCertified(identified: VerifiedCtp): void
 }
 
 /**
@@ -109,7 +118,9 @@ export class VoteCollector {
     if (ask === undefined || ask.peer !== peer) return ignore('network/unasked')
     this.#asks.delete(reply.id)
     const { committee } = this.#context.state
-    if (reply.epoch !== committee.epoch) return ignore('certificate/wrong-epoch')
+    // What was asked for before the committee changed is asked for anew, and gathered by itself.
+    const isOld = ask.items.some(({ epoch }) => epoch !== committee.epoch)
+    if (isOld || reply.epoch !== committee.epoch) return ignore('certificate/wrong-epoch')
     const items = reply.accepted.map((place) => ask.items[place])
     const isOrdered = reply.accepted.every((place, at) => place > (reply.accepted[at - 1] ?? -1))
     if (!isOrdered || items.includes(undefined)) return reject('certificate/vote-order')
@@ -144,15 +155,17 @@ export class VoteCollector {
     const again = new Map<number, Gathering[]>()
     const { committee } = this.#context.state
     for (const gathering of this.#gatherings.values()) {
-      const { ctpId } = gathering.verified
-      if (nowMs - gathering.sinceMs > patienceMs && this.#parts.requests.isWaiting(ctpId)) {
-        this.#refuse(ctpId, new SpbError('certificate/too-few-votes', this.#describe(gathering)))
+      const { ctpId, consumer } = gathering.verified
+      if (nowMs - gathering.sinceMs > patienceMs) {
+        const text = describeVotes(gathering, committee)
+        this.#refuse(ctpId, new SpbError('certificate/too-few-votes', text))
+        this.#refuseParked(consumer)
       }
       if (nowMs - gathering.sinceMs > gatheringMs) {
         this.#gatherings.delete(ctpId)
         continue
       }
-      if (gathering.epoch !== committee.epoch) this.#startAnew(gathering)
+      if (gathering.epoch !== committee.epoch) renewGathering(gathering, committee.epoch)
       for (const member of this.#listLate(gathering, nowMs)) {
         const late = again.get(member)
         if (late === undefined) again.set(member, [gathering])
@@ -174,9 +187,9 @@ export class VoteCollector {
 
   /** A CTP ended without a certificate. */
   drop(ctpId: Bytes32, consumer: Address): void {
-    this.#gatherings.delete(ctpId)
     this.#refuse(ctpId, new SpbError('certificate/too-few-votes', 'The CTP expired without one.'))
-    this.#refuseParked(consumer)
+    // Those that are parked wait for another one of the account's.
+    if (this.#gatherings.delete(ctpId)) this.#refuseParked(consumer)
   }
 
   /** Throws why no certificate can be made here and now. */
@@ -245,10 +258,13 @@ export class VoteCollector {
 
   #castOwn(member: number, gatherings: readonly Gathering[]): void {
     const { state, memberKey } = this.#context
-    const list = this.#parts.lists.listOf(gatherings.map(({ verified }) => verified.ctpId))
+    // Nothing is signed but what is on disk as this member's vote.
+    const voted = gatherings.filter(({ verified }) => hasVotedFor(state, verified))
+    if (voted.length === 0) return
+    const list = this.#parts.lists.listOf(voted.map(({ verified }) => verified.ctpId))
     const message = { epoch: state.committee.epoch, ctpsRoot: list.root }
     const signature = signMessage(state.market, 'HoldVote', message, memberKey)
-    for (const [index, gathering] of gatherings.entries()) {
+    for (const [index, gathering] of voted.entries()) {
       gathering.votes.set(member, { member, signature, list, index })
     }
   }
@@ -295,6 +311,7 @@ export class VoteCollector {
     this.#spread(certified)
     for (const { signed } of certified) {
       requests.announceCertified(signed)
+      this.#parts.onCertified(signed)
       this.#unpark(signed.consumer)
     }
   }
@@ -303,12 +320,13 @@ export class VoteCollector {
   #spread(certified: { signed: VerifiedCtp; votes: ListVote[] }[]): void {
     const { state, peers, emit, memberAddress } = this.#context
     if (peers.connected.size === 0) return
-    const message = batchOf(state.committee.epoch, certified)
-    for (const member of state.committee.members) {
-      const peer = member === memberAddress ? undefined : peers.peerOf(member)
-      if (peer !== undefined) emit({ kind: 'send', peer, message })
+    for (const message of batchesOf(state.committee.epoch, certified)) {
+      for (const member of state.committee.members) {
+        const peer = member === memberAddress ? undefined : peers.peerOf(member)
+        if (peer !== undefined) emit({ kind: 'send', peer, message })
+      }
+      emit({ kind: 'publish', message })
     }
-    emit({ kind: 'publish', message })
   }
 
   #noteRefusal({ member, peer }: Ask, gathering: Gathering, refusal: VoteRefusal): void {
@@ -322,13 +340,13 @@ export class VoteCollector {
     this.#ask(member, [gathering])
   }
 
-  /** Sends what closed an account's nonces before the one that is asked for. */
+  /** Sends what closed an account's nonces, from the first that is lacked on. */
   #showNonces(peer: PeerId, { verified }: Gathering, nextNonce: number): void {
     const { state, emit } = this.#context
     const { consumer, ctp } = verified
-    const first = Math.max(nextNonce, ctp.nonce - limits.nonceWindow)
+    const end = Math.min(ctp.nonce, nextNonce + limits.nonceWindow)
     const records = []
-    for (let nonce = first; nonce < ctp.nonce; nonce++) {
+    for (let nonce = nextNonce; nonce < end; nonce++) {
       const closing = closingOf(state, consumer, nonce)
       if (closing?.kind === 'voided') {
         emit({ kind: 'send', peer, message: { kind: 'voided', certificate: closing.certificate } })
@@ -363,14 +381,6 @@ export class VoteCollector {
     this.#refuseParked(consumer)
   }
 
-  #startAnew(gathering: Gathering): void {
-    gathering.epoch = this.#context.state.committee.epoch
-    for (const part of ['votes', 'refusals', 'askedAtMs', 'repairs'] as const) {
-      gathering[part].clear()
-    }
-    gathering.vouched.clear()
-  }
-
   #listLate({ votes, refusals, askedAtMs }: Gathering, nowMs: number): number[] {
     const { committee } = this.#context.state
     const own = committee.members.indexOf(this.#context.memberAddress)
@@ -380,12 +390,6 @@ export class VoteCollector {
       if (code !== undefined && isFinal(code)) return false
       return nowMs - (askedAtMs.get(member) ?? Number.NEGATIVE_INFINITY) >= askAgainMs
     })
-  }
-
-  #describe({ votes, refusals }: Gathering): string {
-    const codes = [...new Set(refusals.values())].join(', ')
-    const quorum = quorumOf(this.#context.state.committee)
-    return `${votes.size} of ${quorum} votes came${codes === '' ? '.' : `; refusals: ${codes}.`}`
   }
 }
 

@@ -9,7 +9,7 @@ import { recoverVoter, type Vote } from '../protocol/holdCertificate.ts'
 import type { CtpRecord, VoteRefusal } from '../protocol/nodeMessages.ts'
 import { signMessage } from '../protocol/signature.ts'
 import { SpbError } from '../protocol/spbError.ts'
-import { accepted, type Judgement, type NodeContext } from './nodeContext.ts'
+import { accepted, type Judgement, type NodeContext, reject } from './nodeContext.ts'
 import type { CheckedVoteRequest } from './nodeEffect.ts'
 import type { VoteLists } from './voteLists.ts'
 
@@ -48,17 +48,20 @@ export class VoteDesk {
     }
     const { epoch } = committee
     const reply = { kind: 'voteReply' as const, id, epoch, accepted: places, refusals }
+    // A gateway checks what it takes before it asks anybody.
+    const broken = items.map(({ verified }) => verified).find((one) => one instanceof SpbError)
+    const judgement = broken === undefined ? accepted : reject(broken.code)
     if (places.length === 0) {
       emit({ kind: 'send', peer, message: reply })
-      return accepted
+      return judgement
     }
     const ids = places.map((place) => (items[place]!.verified as VerifiedCtp).ctpId)
     const message = { epoch, ctpsRoot: this.#lists.listOf(ids).root }
     const member = committee.members.indexOf(memberAddress)
-    if (member < 0) return accepted
+    if (member < 0) return judgement
     const signature = signMessage(market, 'HoldVote', message, memberKey)
     emit({ kind: 'send', peer, message: { ...reply, signature } })
-    return accepted
+    return judgement
   }
 
   /** Writes the vote down, or finds the one that was given. Throws why there is none. */
@@ -70,8 +73,20 @@ export class VoteDesk {
       return
     }
     if (findNumber(state, verified) !== undefined) throw new SpbError('ctp/nonce-closed')
-    checkAdmission(state, verified, this.#isVouched(verified, vouches))
+    this.#checkAdmission(verified, vouches)
     recordVote(state, verified)
+  }
+
+  /** What others voted is looked at only where it matters: anybody can show anything. */
+  #checkAdmission(verified: VerifiedCtp, vouches: readonly Vote[]): void {
+    const { state } = this.#context
+    try {
+      checkAdmission(state, verified, false)
+    } catch (error) {
+      const isClosed = error instanceof SpbError && error.code === 'offer/closed'
+      if (!isClosed || !this.#isVouched(verified, vouches)) throw error
+      checkAdmission(state, verified, true)
+    }
   }
 
   #knownRecord({ ctpId }: VerifiedCtp): CtpRecord | undefined {
@@ -84,11 +99,12 @@ export class VoteDesk {
   /** `f + 1` others voted for it: an honest one among them found its offer open. */
   #isVouched({ ctpId }: VerifiedCtp, vouches: readonly Vote[]): boolean {
     const { market, committee } = this.#context.state
-    if (vouches.length <= faultsOf(committee)) return false
     const voters = new Set<number>()
-    for (const vote of vouches) {
+    // A gateway shows just so many, and checked them: one that is wrong ends the work.
+    for (const vote of vouches.slice(0, faultsOf(committee) + 1)) {
       const voter = recoverVoter(market, committee.epoch, ctpId, vote)
-      if (voter !== undefined && voter === committee.members[vote.member]) voters.add(vote.member)
+      if (voter === undefined || voter !== committee.members[vote.member]) return false
+      voters.add(vote.member)
     }
     return voters.size > faultsOf(committee)
   }

@@ -38,6 +38,12 @@ export type MerkleTree = { root: Bytes32; height: number; pathOf(index: number):
 export function buildMerkleTree(leaves: readonly Hex[]): MerkleTree {
   const layers = buildLayers(leaves)
   const height = layers.length - 1
+  // Neighbours’ paths share most of their hashes: each is put into text once.
+  const texts = layers.map((): Bytes32[] => [])
+  const textOf = (level: number, at: number) => {
+    texts[level]![at] ??= bytesToHex(layers[level]![at]!)
+    return texts[level]![at]
+  }
   return {
     root: bytesToHex(layers[height]![0]!),
     height,
@@ -45,7 +51,7 @@ export function buildMerkleTree(leaves: readonly Hex[]): MerkleTree {
       assert(index >= 0 && index < leaves.length, 'the index names a leaf')
       const siblings: Bytes32[] = []
       for (let level = 0; level < height; level++) {
-        siblings.push(bytesToHex(layers[level]![(index >> level) ^ 1]!))
+        siblings.push(textOf(level, (index >> level) ^ 1))
       }
       return { index, siblings }
     },

@@ -33,7 +33,7 @@ type Trading = {
   end(): Promise<void>
 }
 
-/** Trades on through all members, with a receipt for every second CTP or all, until told to end. */
+/** Trades on through all members, with a receipt for each so many CTPs, until told to end. */
 function tradeOn(receiptEvery = 2): Trading {
   const trades: SignedTrade[] = []
   const clients = clientsOf(...everyone)
@@ -64,7 +64,7 @@ function tradeOn(receiptEvery = 2): Trading {
 }
 
 describe('four members as processes', () => {
-  it('P8: one that is killed in the middle of trading loses nothing, and others go on', async () => {
+  it('P8: one that is killed in the middle of trading loses nothing; others go on', async () => {
     const { comeMore, end } = tradeOn()
     await comeMore(3)
     await committee.members[1]!.kill()
@@ -75,7 +75,7 @@ describe('four members as processes', () => {
     await end()
     await household.areKept()
     await household.arePaid()
-  })
+  }, 90_000)
 
   it('P8: all killed at once go on where they were', async () => {
     const { comeMore, end } = tradeOn()
@@ -87,7 +87,7 @@ describe('four members as processes', () => {
     await end()
     await household.areKept()
     await household.arePaid()
-  })
+  }, 90_000)
 
   it('P8: one whose disk is full says so and ends, and has all when there is room', async () => {
     const full = committee.members[3]!
@@ -101,7 +101,7 @@ describe('four members as processes', () => {
     await end()
     await committee.start(3)
     await household.areKept()
-  })
+  }, 90_000)
 })
 
 describe('a member on a disk that is not its newest', () => {
@@ -143,7 +143,7 @@ describe('a member on a disk that is not its newest', () => {
     committee.wipeDatabase(3)
     await committee.start(3)
     await doesNotVote()
-  })
+  }, 90_000)
 
   it('P2: with a copy from earlier it is told, says so, and waits too', async () => {
     await committee.members[3]!.kill()
@@ -157,5 +157,5 @@ describe('a member on a disk that is not its newest', () => {
     await doesNotVote()
     const said = committee.members[3]!.log().map(({ msg }) => msg)
     expect(said).toContainEqual(expect.stringContaining('it may have voted there'))
-  })
+  }, 90_000)
 })

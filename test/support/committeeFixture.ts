@@ -95,17 +95,24 @@ export class CommitteeWorld {
   }
 
   /** Starts a node again, on its store or on another. */
-  start(at: number, store = this.nodes[at]!.store): void {
+  start(at: number, store = this.nodes[at]!.store, isChainUp = true): void {
     const { name, party } = this.nodes[at]!
     const node = this.#open(name, party, store)
     this.nodes[at] = node
     this.step(node, { kind: 'tick', nowMs: this.nowSeconds * 1000 })
-    this.step(node, { kind: 'chain', update: this.#update({}) })
+    if (isChainUp) this.step(node, { kind: 'chain', update: this.#update({}) })
     this.#join(node)
     for (const other of this.nodes) {
       if (other === node || !other.isUp) continue
       this.step(other, { kind: 'peer', peer: name, isConnected: true })
     }
+    this.pump()
+  }
+
+  /** A node reads the chain from its beginning. */
+  showChain(at: number): void {
+    const events = foundingEvents(2, this.members)
+    this.step(this.nodes[at]!, { kind: 'chain', update: this.#update({ events }) })
     this.pump()
   }
 

@@ -71,12 +71,18 @@ export type MemberProcess = {
   /** SIGSTOP and SIGCONT. */
   freeze(): void
   thaw(): void
-  /** Sets its clock ahead of the computer's. */
-  shiftClock(aheadMs: number): void
+  /** Puts its clock forward, or back again. */
+  advanceClock(byMs: number): void
   log(): { level: number; msg: string; code?: string }[]
 }
 
-type Running = { child: ChildProcess; ended: Promise<number | null>; said: () => string }
+type Running = {
+  child: ChildProcess
+  ended: Promise<number | null>
+  said: () => string
+  /** Its end is what the test wants. */
+  isToEnd: boolean
+}
 type Ports = { api: number; network: number }
 
 /** The size that no file of a node may exceed, in units of 512 bytes. */
@@ -171,9 +177,14 @@ export class CommitteeProcesses {
     return (await this.reader.head()).timeSeconds
   }
 
-  /** Lets the chain's time pass. */
+  /** Lets the chain's time pass; resolves when all members know. */
   async passTime(spanSeconds: number): Promise<void> {
-    await mineAt(this.anvil, seconds((await this.now()) + spanSeconds))
+    const then = (await this.now()) + spanSeconds
+    await mineAt(this.anvil, seconds(then))
+    const look = () => Promise.all(this.members.map(({ client }) => client.status()))
+    await until('all members know the time', look, (all) =>
+      all.every(({ confirmed }) => (confirmed?.timeSeconds ?? 0) >= then),
+    )
   }
 
   /** Starts a member; resolves when it answers. */
@@ -206,23 +217,31 @@ export class CommitteeProcesses {
       })
     }
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-    this.#running.set(at, { child, ended, said: () => said })
+    const isToEnd = how.roomKib !== undefined
+    this.#running.set(at, { child, ended, said: () => said, isToEnd })
     await new Promise<void>((resolve, reject) => {
       child.stdout.once('data', () => resolve())
       ended.then((code) => reject(new Error(`Member ${at} ended with ${code}: ${said}`)))
     })
   }
 
-  /** What is wrong with members ends: all of them run and vote when this resolves. */
+  /**
+   * What is wrong with members ends: all of them run and vote when this resolves. Rejects where
+   * one ended that nobody ended.
+   */
   async heal(): Promise<void> {
+    const unasked: string[] = []
     const dead = this.members.filter((member) => {
       member.chain.set('answers')
       member.thaw()
-      const { child } = this.#running.get(member.at)!
-      return child.exitCode !== null || child.signalCode !== null
+      const { child, isToEnd } = this.#running.get(member.at)!
+      const isDead = child.exitCode !== null || child.signalCode !== null
+      if (isDead && !isToEnd) unasked.push(`member ${member.at}: ${member.said()}`)
+      return isDead
     })
     await Promise.all(dead.map(({ at }) => this.start(at)))
     await this.allVote()
+    if (unasked.length > 0) throw new Error(`Ended by themselves: ${unasked.join('; ')}`)
   }
 
   /** Resolves when all members, or these, vote and see each other. */
@@ -271,6 +290,7 @@ export class CommitteeProcesses {
 
   #describe(at: number, chain: CommitteeProcessesProxy): MemberProcess {
     const folder = dataFolderAt(join(this.#folder, `member${at}`))
+    let aheadMs = 0
     const running = () => this.#running.get(at)
     const signal = (name: NodeJS.Signals) => void running()?.child.kill(name)
     const url = `http://127.0.0.1:${this.#ports[at]!.api}`
@@ -280,12 +300,18 @@ export class CommitteeProcesses {
       said: () => running()?.said() ?? '',
       ended: async () => (await running()?.ended) ?? null,
       kill: async () => {
+        const found = running()
+        if (found === undefined) return
+        found.isToEnd = true
         signal('SIGKILL')
-        await running()?.ended
+        await found.ended
       },
       freeze: () => signal('SIGSTOP'),
       thaw: () => signal('SIGCONT'),
-      shiftClock: (aheadMs) => writeFileSync(this.#clockPath(at), String(aheadMs)),
+      advanceClock: (byMs) => {
+        aheadMs += byMs
+        writeFileSync(this.#clockPath(at), String(aheadMs))
+      },
       log: () => {
         const lines = readFileSync(nodeLogPath(folder), 'utf8').split('\n')
         // The last line of a log that could not be written may be torn.

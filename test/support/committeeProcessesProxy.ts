@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net'
 
-/** How an Ethereum client behaves: it answers, it is gone, or it takes requests and says nothing. */
+/** How an Ethereum client behaves: answers, is gone, or takes requests and says nothing. */
 export type ClientConduct = 'answers' | 'gone' | 'silent'
 
 /** A way to an Ethereum client, for one node alone, that can be cut. */

@@ -14,7 +14,7 @@ const producer = partyOf('committee producer')
 const depositWei = 10n ** 18n
 const amountWei = 10n ** 12n
 const energyWh = 1_000
-const lifeSeconds = 290
+const lifeSeconds = 240
 
 /** A signed CTP, with what is needed to receipt it. */
 export type SignedTrade = { ctpId: Bytes32; submission: CtpSubmission; meterKey: Party }

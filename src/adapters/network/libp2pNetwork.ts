@@ -251,9 +251,13 @@ class Libp2pNetwork implements Network {
     if (peer === undefined) return
     this.#peers.delete(name)
     peer.line.close()
-    for (const connection of this.#node?.getConnections(peer.id) ?? []) {
-      connection.abort(new Error('The peer is dropped.'))
-    }
+    const connections = this.#node?.getConnections(peer.id) ?? []
+    // Not at once: libp2p may be ending one just now, and throws where it is ended under its hands.
+    queueMicrotask(() => {
+      for (const connection of connections) {
+        if (connection.status === 'open') connection.abort(new Error('The peer is dropped.'))
+      }
+    })
     this.#keeper.noteLoss(name)
     if (peer.isUp) this.#handlers?.onPeer(name, false)
   }

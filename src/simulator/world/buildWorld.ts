@@ -7,13 +7,15 @@ import type { PlantedBug } from './bugs/plantedBug.ts'
 import { ChainMiner } from './chainMiner.ts'
 import { Cheat } from './cheat.ts'
 import { ClientLine } from './clientLine.ts'
-import { Consumer, type ConsumerStyle, type Supply } from './consumer.ts'
+import { Consumer } from './consumer.ts'
+import type { ConsumerStyle } from './consumerStyle.ts'
 import { LinkFaults } from './linkFaults.ts'
 import { Neighbourhood } from './neighbourhood.ts'
 import { Producer } from './producer.ts'
 import { type BrokenPromise, PromiseChecker } from './promiseChecker.ts'
 import { RunLog } from './runLog.ts'
 import { SimulatedNode } from './simulatedNode.ts'
+import type { Supply } from './supply.ts'
 import { TradeBook } from './tradeBook.ts'
 import { worldManufacturer } from './tradePapers.ts'
 import { VirtualTime } from './virtualTime.ts'
@@ -30,6 +32,10 @@ export type WorldOptions = {
   nodes?: number
   /** Of them such that cheat; by the seed where left out. */
   cheats?: number
+  /** How its consumers behave; all kinds where left out. */
+  styles?: readonly ConsumerStyle[]
+  /** Members whose disk may be replaced; as many as may fail where left out. */
+  newDisks?: number
   bug?: PlantedBug
   onLine?(line: string): void
 }
@@ -66,7 +72,7 @@ type Foundation = Pick<
   randomOf(stream: number): Random
 }
 
-const consumerStyles: readonly ConsumerStyle[] = [
+const allStyles: readonly ConsumerStyle[] = [
   ...(['honest', 'honest', 'doubleSpender', 'overspender', 'forger'] as const),
 ]
 
@@ -89,7 +95,7 @@ export function buildWorld(options: WorldOptions): World {
   })
   const isAlone = members.length === 1
   const { nodes, cheats, faultsRef } = settleMembers(options, foundation, hub)
-  const newDisks = Math.max(0, faultsOf(committee) - cheats.length)
+  const newDisks = options.newDisks ?? Math.max(0, faultsOf(committee) - cheats.length)
   const faults = new WorldFaults({
     ...{ time, log, nodes, links, newDisks },
     ...{ random: randomOf(3), hub: isAlone ? undefined : hub },
@@ -104,7 +110,7 @@ export function buildWorld(options: WorldOptions): World {
     faults,
     miner,
     line,
-    ...settleHomes(foundation, line, [...nodes, ...cheats]),
+    ...settleHomes(foundation, options.styles ?? allStyles, line, [...nodes, ...cheats]),
   }
 }
 
@@ -168,6 +174,7 @@ function settleMembers({ bug }: WorldOptions, foundation: Foundation, hub: Memor
 
 function settleHomes(
   foundation: Foundation,
+  styles: readonly ConsumerStyle[],
   line: ClientLine,
   gateways: readonly (SimulatedNode | Cheat)[],
 ): Pick<World, 'around' | 'consumers' | 'producers'> {
@@ -182,7 +189,7 @@ function settleHomes(
     const parts = { around, random, committee, supplies, nextOfferId }
     return new Producer(worldPartyOf(`producer ${at}`), parts)
   })
-  const consumers = consumerStyles.map((style, at) => {
+  const consumers = styles.map((style, at) => {
     return new Consumer(worldPartyOf(`consumer ${at}`), style, around, randomOf(20 + at))
   })
   return { around, consumers, producers }

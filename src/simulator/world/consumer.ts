@@ -1,20 +1,11 @@
 import type { Seconds } from '../../protocol/units.ts'
 import { seconds, wei, wh } from '../../protocol/units.ts'
 import type { Random } from '../random.ts'
+import type { ConsumerStyle } from './consumerStyle.ts'
 import { Delivery } from './delivery.ts'
 import type { Neighbourhood } from './neighbourhood.ts'
 import { shownOf, signTrade, type TradePapers } from './tradePapers.ts'
 import { type WorldParty, worldFacts } from './worldMarket.ts'
-
-/** How a consumer behaves: as told, signing two CTPs at a nonce, promising too much, or forging. */
-export type ConsumerStyle = 'honest' | 'doubleSpender' | 'overspender' | 'forger'
-
-/** Who sells, under which offer. */
-export type Supply = {
-  producer: WorldParty
-  offerId: bigint
-  priceWeiPerKwh: bigint
-}
 
 type Pending = { papers: TradePapers; askedAtMs: number; isAnswered: boolean }
 
@@ -45,7 +36,7 @@ export class Consumer {
     if (this.#pending !== undefined) this.#press(this.#pending)
     else if (this.#random.chance(0.35)) this.#buy()
     if (this.#random.chance(0.02)) this.#withdraw()
-    if (this.#random.chance(0.06)) this.#deposit()
+    if (this.#random.chance(this.style === 'overspender' ? 0.2 : 0.05)) this.#deposit()
   }
 
   /** One trade as an honest consumer makes it; receipted as far as told once it is held. */
@@ -189,7 +180,7 @@ export class Consumer {
   }
 
   #deposit(): void {
-    const amountWei = wei(BigInt(Math.floor(this.#random.between(500, 4_000))))
+    const amountWei = wei(BigInt(Math.floor(this.#random.between(500, 6_000))))
     this.#around.act(this.party.address, { kind: 'deposit', amountWei })
   }
 

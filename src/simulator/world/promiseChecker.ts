@@ -11,7 +11,7 @@ import { unpackBatch } from '../../protocol/settlementBatch.ts'
 import type { TradeBook, TradeRecord } from './tradeBook.ts'
 import { worldFacts } from './worldMarket.ts'
 
-/** A promise of the design (P2, P4, …) that a run saw broken, or `live` for one that stands still. */
+/** A promise of the design (P2, P4, …) that a run saw broken; `live`: something stands still. */
 export type BrokenPromise = { promise: string; text: string }
 
 /** What a checker needs to know of the world. */
@@ -30,19 +30,22 @@ export class PromiseChecker {
   readonly #voids = new Set<string>()
   /** By member: the nonces of which its disk has a certificate, hold or void. */
   readonly #closed = new Map<number, Set<string>>()
+  /** By member: what it wrote down as a gateway while it did not vote, and may sign later. */
+  readonly #unsigned = new Map<number, Set<Bytes32>>()
 
   constructor(parts: CheckerParts) {
     this.#parts = parts
   }
 
   /** What an honest member has on disk now, and may have said to others. */
-  noteSynced(member: number, changes: readonly Change[]): void {
+  noteSynced(member: number, changes: readonly Change[], isVoting: boolean): void {
     this.#noteClosings(member, changes)
+    if (isVoting) this.#countLate(member)
     for (const { bucket, key, value } of changes) {
       if (value === undefined) continue
       if (bucket === buckets.nonce) {
         const row = decodeNonceRow(value)
-        if (row.votedCtpId !== undefined) this.#noteVote(member, row.votedCtpId)
+        if (row.votedCtpId !== undefined) this.#noteRow(member, row.votedCtpId, isVoting)
         if (row.isVoided) this.#noteVoid(bytesToHex(key))
         if (row.certifiedCtpId !== undefined) this.#noteCertified(member, row.certifiedCtpId)
       } else if (bucket === buckets.closed) {
@@ -54,6 +57,7 @@ export class PromiseChecker {
   /** A member has a new disk, and knows nothing. */
   forget(member: number): void {
     this.#closed.delete(member)
+    this.#unsigned.delete(member)
   }
 
   /** The chain has a new head. */
@@ -131,6 +135,25 @@ export class PromiseChecker {
     }
   }
 
+  #noteRow(member: number, ctpId: Bytes32, isVoting: boolean): void {
+    if (isVoting) {
+      this.#noteVote(member, ctpId)
+      return
+    }
+    const unsigned = this.#unsigned.get(member) ?? new Set()
+    this.#unsigned.set(member, unsigned.add(ctpId))
+  }
+
+  #countLate(member: number): void {
+    const unsigned = this.#unsigned.get(member)
+    if (unsigned === undefined) return
+    this.#unsigned.delete(member)
+    for (const ctpId of unsigned) {
+      const trade = this.#parts.book.get(ctpId)
+      if (trade === undefined || this.isLive(trade)) this.#noteVote(member, ctpId)
+    }
+  }
+
   #noteVote(member: number, ctpId: Bytes32): void {
     const trade = this.#parts.book.get(ctpId)
     if (trade === undefined) {
@@ -174,6 +197,11 @@ export class PromiseChecker {
 
   #noteCertified(member: number, ctpId: Bytes32): void {
     const trade = this.#parts.book.get(ctpId)
+    if (trade !== undefined && this.isCertifiable(trade)) return
+    // Somebody signed meanwhile what it had written down before.
+    for (const [voter, unsigned] of this.#unsigned) {
+      if (unsigned.delete(ctpId)) this.#noteVote(voter, ctpId)
+    }
     if (trade !== undefined && this.isCertifiable(trade)) return
     this.#fail('P2', `member ${member} takes ${ctpId} as certified, for which no quorum voted`)
   }

@@ -52,6 +52,8 @@ type Life = {
   service: NodeService
   network: Network | undefined
   isAlive: boolean
+  /** As of its last sync. */
+  isVoting: boolean
 }
 
 const pollMs = 1_000
@@ -63,7 +65,7 @@ export class SimulatedNode {
   readonly member: WorldParty
   readonly chain: MemoryChain
   readonly acknowledged = new Acknowledgements()
-  /** By how much its clock is wrong. */
+  /** By how much its clock is wrong from its next start on: a run's clock only goes on. */
   skewMs = 0
   #disk: MemoryStore = createMemoryStore()
   #isFirstStart = true
@@ -93,13 +95,12 @@ export class SimulatedNode {
 
   /** Switches it on: it reads its disk, and goes on. */
   start(): void {
-    const { log, bug } = this.#around
     this.checkMemory()
-    log.write(this.name, 'starts')
+    this.#around.log.write(this.name, 'starts')
     const life = this.#makeLife()
     this.#life = life
     // A member that was never switched on before cannot have voted.
-    this.#isFirstStart = bug?.isFirstStart ?? false
+    this.#isFirstStart = false
     life.runtime.start().catch((error) => this.#noteBug(life, error))
   }
 
@@ -136,9 +137,10 @@ export class SimulatedNode {
   #makeLife(): Life {
     const { time, bug, hub, addresses } = this.#around
     // The parts ask whether they are alive before the life is whole.
-    const vital = { isAlive: true } as Life
+    const vital = { isAlive: true, isVoting: false } as Life
     const isAlive = () => vital.isAlive
-    const clock: Clock = { nowMs: () => time.nowMs() + this.skewMs }
+    const { skewMs } = this
+    const clock: Clock = { nowMs: () => time.nowMs() + skewMs }
     const facts = bug?.facts?.(worldFacts) ?? worldFacts
     const state = openLedgerState(new WriteBuffer(this.#openStore(vital)), facts, {
       ...{ liveCtpsPerAccount: limits.nonceWindow, liveCtps: 10_000 },
@@ -188,7 +190,12 @@ export class SimulatedNode {
         this.#around.log.write(this.name, 'loses power')
         this.#end(life)
       },
-      onSynced: (changes) => checker.noteSynced(this.index, changes),
+      onSynced: (changes) => {
+        // A vote may have been cast early in a step of which the end forbids it.
+        const couldVote = life.isVoting
+        life.isVoting = life.machine?.gate.reason() === undefined
+        checker.noteSynced(this.index, changes, couldVote || life.isVoting)
+      },
     })
     return bug?.store?.(store) ?? store
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { VirtualTime } from './virtualTime.ts'
 
 describe('virtual time', () => {
-  it('runs tasks by time, then by order, and what promises they settle before the next', async () => {
+  it('runs tasks by time, then order, and what promises they settle before the next', async () => {
     const time = new VirtualTime(1_000)
     const seen: string[] = []
     time.schedule(5, () => void seen.push(`c ${time.nowMs()}`))

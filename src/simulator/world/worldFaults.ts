@@ -20,7 +20,7 @@ export type WorldFaultsParts = {
 
 const daySeconds = 86_400
 
-/** What goes wrong with computers, their clocks, chains and lines while a run is in its first part. */
+/** What goes wrong with computers, their clocks, chains and lines in a run’s first part. */
 export class WorldFaults {
   readonly #parts: WorldFaultsParts
   #isOn = true
@@ -47,9 +47,11 @@ export class WorldFaults {
     links.isolate([])
     hub?.review()
     for (const node of nodes) {
-      node.skewMs = 0
       node.chain.lagBlocks = 0
       node.chain.isReachable = true
+      // A clock is set right only by a start.
+      if (node.skewMs !== 0) node.crash()
+      node.skewMs = 0
       if (!node.isUp) node.start()
     }
   }
@@ -68,7 +70,7 @@ export class WorldFaults {
       if (random.chance(0.008)) this.#crash(node)
       if (random.chance(0.02)) this.#lag(node)
       if (random.chance(0.015)) this.#unplugChain(node)
-      if (random.chance(0.03)) this.#setClock(node)
+      if (random.chance(0.01)) this.#setClock(node)
     }
     if (random.chance(0.002)) for (const node of nodes) this.#crash(node)
     if (nodes.length > 1 && random.chance(0.02)) this.#part()
@@ -110,8 +112,10 @@ export class WorldFaults {
   #setClock(node: SimulatedNode): void {
     const { random, log } = this.#parts
     const isWild = random.chance(0.2)
-    node.skewMs = Math.round(isWild ? daySeconds * 1_000 : random.between(-5_000, 5_000))
+    const dayMs = daySeconds * (random.chance(0.5) ? 1_000 : -1_000)
+    node.skewMs = Math.round(isWild ? dayMs : random.between(-5_000, 5_000))
     log.write(node.name, 'has a clock that is wrong by', node.skewMs)
+    this.#crash(node)
   }
 
   #part(): void {

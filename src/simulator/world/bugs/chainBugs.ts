@@ -7,7 +7,8 @@ export const chainBugs: readonly PlantedBug[] = [
     name: 'no-confirmations',
     breaks: 'balances are read at a block that no reorganisation takes away',
     promise: 'P2',
-    seeds: 40,
+    seeds: 20,
+    world: { nodes: 1, styles: Array.from({ length: 5 }, () => 'overspender' as const) },
     confirmations: 0,
   },
   {
@@ -24,7 +25,7 @@ export const chainBugs: readonly PlantedBug[] = [
     name: 'own-clock',
     breaks: 'rules read the chain’s time, not the computer’s',
     promise: 'P4',
-    seeds: 10,
+    seeds: 15,
     chain: (chain, clock) => {
       const timeSeconds = () => seconds(Math.floor(clock.nowMs() / 1000))
       return {
@@ -45,10 +46,10 @@ export const chainBugs: readonly PlantedBug[] = [
   },
   {
     name: 'ignored-withdrawals',
-    ticks: 160,
+    world: { ticks: 160, nodes: 1 },
     breaks: 'money whose withdrawal is asked for is not promised any more',
     promise: 'P2',
-    seeds: 10,
+    seeds: 8,
     chain: (chain) => ({
       ...chain,
       accounts: async (addresses, number) =>

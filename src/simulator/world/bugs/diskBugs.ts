@@ -1,5 +1,4 @@
 import { buckets } from '../../../ledger/buckets.ts'
-import { decodeNonceRow, encodeNonceRow } from '../../../ledger/signedRows.ts'
 import type { Change, Store } from '../../../ports/store.ts'
 import type { PlantedBug } from './plantedBug.ts'
 
@@ -32,30 +31,8 @@ export const diskBugs: readonly PlantedBug[] = [
     breaks: 'an acknowledged receipt is kept',
     promise: 'P8',
     seeds: 5,
+    world: { nodes: 1 },
     store: (store) =>
       alterCommits(store, (changes) => changes.filter(({ bucket }) => bucket !== buckets.receipt)),
-  },
-  {
-    name: 'forgotten-void-votes',
-    breaks: 'a member that signed a nonce void never votes there again',
-    promise: 'P2',
-    seeds: 60,
-    nodes: 4,
-    store: (store) =>
-      alterCommits(store, (changes) =>
-        changes.map((change) => {
-          if (change.bucket !== buckets.nonce || change.value === undefined) return change
-          const row = { ...decodeNonceRow(change.value), isVoidSigned: false }
-          return { ...change, value: encodeNonceRow(row) }
-        }),
-      ),
-  },
-  {
-    name: 'voting-on-a-new-disk',
-    breaks: 'a member that may have lost what it signed does not vote until that is over',
-    promise: 'P2',
-    seeds: 60,
-    ...{ nodes: 4, cheats: 0 },
-    isFirstStart: true,
   },
 ]

@@ -31,7 +31,7 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'ignored-holds',
     breaks: 'a CTP needs money that no other live one holds',
     promise: 'P2',
-    seeds: 5,
+    seeds: 8,
     machine: (parts) =>
       replaceStep(parts, (step) => (inputs) => {
         parts.state.accounts.heldOf = () => wei(0n)
@@ -42,8 +42,8 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'any-nonce-order',
     breaks: 'nonce k + 1 is voted for only when all before it are closed',
     promise: 'P2',
-    seeds: 10,
-    nodes: 4,
+    seeds: 5,
+    world: { nodes: 4 },
     machine: (parts) =>
       replaceStep(
         parts,
@@ -63,8 +63,8 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'expired-vote-closes',
     breaks: 'a member’s own expired vote does not close a nonce',
     promise: 'P2',
-    seeds: 100,
-    nodes: 4,
+    seeds: 10,
+    world: { nodes: 4 },
     machine: (parts) =>
       replaceStep(parts, (step) => (inputs) => {
         const { state } = parts
@@ -87,8 +87,8 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'void-of-a-live-vote',
     breaks: 'a member signs no nonce void at which its own vote is live',
     promise: 'P2',
-    seeds: 20,
-    nodes: 4,
+    seeds: 15,
+    world: { nodes: 4 },
     machine: (parts) =>
       replaceStep(
         parts,
@@ -108,6 +108,23 @@ export const machineBugs: readonly PlantedBug[] = [
           return effects
         }),
       ),
+  },
+  {
+    name: 'voting-on-a-new-disk',
+    breaks: 'a member that may have lost what it signed does not vote until that is over',
+    promise: 'P2',
+    seeds: 15,
+    world: {
+      nodes: 4,
+      cheats: 0,
+      styles: Array.from({ length: 5 }, () => 'doubleSpender' as const),
+      newDisks: 8,
+    },
+    machine: (parts) =>
+      replaceStep(parts, (step) => (inputs) => {
+        parts.state.votesFromSeconds = 0
+        return step(inputs)
+      }),
   },
   {
     name: 'any-meter',
@@ -135,7 +152,7 @@ export const machineBugs: readonly PlantedBug[] = [
     breaks: 'a settlement pays for what was receipted',
     promise: 'P11',
     seeds: 5,
-    nodes: 1,
+    world: { nodes: 1 },
     machine: (parts) =>
       replaceStep(
         parts,
@@ -164,8 +181,8 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'gives-up-settling',
     breaks: 'a settlement that failed is made anew',
     promise: 'live',
-    seeds: 40,
-    nodes: 1,
+    seeds: 10,
+    world: { nodes: 1 },
     machine: (parts) => {
       let hasFailed = false
       replaceStep(parts, (step) => (inputs) => {
@@ -178,8 +195,8 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'blames-the-late',
     breaks: 'what a correct but late peer sends is ignored, not blamed',
     promise: 'honest',
-    seeds: 5,
-    nodes: 4,
+    seeds: 8,
+    world: { nodes: 4 },
     machine: (parts) =>
       replaceStep(parts, (step) => (inputs) => {
         const [peer] = parts.machine.peers.connected

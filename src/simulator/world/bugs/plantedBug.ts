@@ -5,6 +5,16 @@ import type { Clock } from '../../../ports/clock.ts'
 import type { Network } from '../../../ports/network.ts'
 import type { Store } from '../../../ports/store.ts'
 import type { Verifier } from '../../../ports/verifier.ts'
+import type { ConsumerStyle } from '../consumerStyle.ts'
+
+/** Of a world, what a bug may need to show. */
+export type WorldShape = {
+  ticks: number
+  nodes: 1 | 4 | 7
+  cheats: number
+  styles: readonly ConsumerStyle[]
+  newDisks: number
+}
 
 /** What a bug of a machine's own finds there. */
 export type BuggyMachine = {
@@ -23,19 +33,12 @@ export type PlantedBug = {
   breaks: string
   /** What the simulator sees broken. */
   promise: string
-  /** It must be caught within so many seeds, the first being 1 where left out. */
+  /** It must be caught within so many seeds, the first being 1. */
   seeds: number
-  firstSeed?: number
-  /** Seconds that it needs to show; 60 where left out. */
-  ticks?: number
-  /** How many nodes a world must have to show it; any number where left out. */
-  nodes?: 1 | 4 | 7
-  /** How many of them cheat; by the seed where left out. */
-  cheats?: number
+  /** What its worlds are like where they must not be as they come. */
+  world?: Partial<WorldShape>
   facts?(facts: MarketFacts): MarketFacts
   confirmations?: number
-  /** A new disk is taken for a first start. */
-  isFirstStart?: true
   store?(store: Store): Store
   chain?(chain: Chain, clock: Clock): Chain
   network?(network: Network): Network

@@ -27,8 +27,8 @@ export const trafficBugs: readonly PlantedBug[] = [
     name: 'never-catches-up',
     breaks: 'a node that was away fetches what it missed',
     promise: 'live',
-    seeds: 20,
-    nodes: 4,
+    seeds: 5,
+    world: { nodes: 4 },
     network: (network) => withhold(network, ['treeAsk', 'recordsAsk', 'treeTell', 'recordsTell']),
   },
 ]

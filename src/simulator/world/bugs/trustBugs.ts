@@ -14,7 +14,7 @@ export const trustBugs: readonly PlantedBug[] = [
     breaks: 'a certificate counts only with a quorum’s own signatures',
     promise: 'P2',
     seeds: 10,
-    ...{ nodes: 4, cheats: 1 },
+    world: { nodes: 4, cheats: 1 },
     machine: (parts) =>
       replaceStep(
         parts,
@@ -30,7 +30,7 @@ export const trustBugs: readonly PlantedBug[] = [
     breaks: 'a member signs a settlement only with the receipts that it checked itself',
     promise: 'P11',
     seeds: 10,
-    ...{ nodes: 4, cheats: 1 },
+    world: { nodes: 4, cheats: 1 },
     machine: (parts) =>
       replaceStep(
         parts,
