@@ -81,7 +81,7 @@ export async function measureCertifying(
       await processes.ask(member, { kind: 'prepare', first, count: perMember })
     }
     await load(processes, members, warmUp, inFlight / 4)
-    progress('certifying one by one')
+    if (samples > 0) progress('certifying one by one')
     const idle = await processes.ask(0, { kind: 'submit', count: samples, inFlight: 1 })
     progress('certifying many at once')
     const busy = await load(processes, members, loaded)

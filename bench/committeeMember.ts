@@ -172,6 +172,9 @@ async function obey(order: MemberOrder): Promise<MemberAnswer> {
   }
 }
 
+// Nobody is left to give orders.
+process.on('disconnect', () => process.exit())
+
 process.on('message', async (order: MemberOrder) => {
   const answer = await obey(order)
   process.send!(answer)
