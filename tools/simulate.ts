@@ -8,10 +8,12 @@ const usage = `npm run sim -- [--seed N] [--seeds COUNT] [--ticks M] [--nodes 1|
 Plays worlds of nodes, households and faults: M seconds in which everything may fail, then a part
 in which everything must settle or free. Ends with 1 and the seed where a promise is broken.`
 
-function describe({ seed, ticks, nodes, broken, trades, certified, paid, digest }: WorldReport) {
+function describe(report: WorldReport, bug: string | undefined): string {
+  const { seed, ticks, nodes, broken, trades, certified, paid, digest } = report
   const counts = `${nodes} nodes, ${trades} trades, ${certified} certified, ${paid} paid`
   if (broken === undefined) return `seed ${seed}: ${counts}, ${digest.slice(0, 16)}`
-  const again = `npm run sim -- --seed ${seed} --ticks ${ticks} --nodes ${nodes} --log`
+  const planted = bug === undefined ? '' : ` --bug ${bug}`
+  const again = `npm run sim -- --seed ${seed} --ticks ${ticks} --nodes ${nodes}${planted} --log`
   return `seed ${seed}: ${broken.promise} is broken: ${broken.text}\n  again: ${again}`
 }
 
@@ -55,7 +57,7 @@ async function main(): Promise<number> {
     })
     if (report.broken !== undefined) failures++
     const { tail: _, ...facts } = report
-    console.log(values.json ? JSON.stringify(facts) : describe(report))
+    console.log(values.json ? JSON.stringify(facts) : describe(report, bug?.name))
   }
   return failures === 0 ? 0 : 1
 }

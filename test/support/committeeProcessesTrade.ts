@@ -21,8 +21,8 @@ export type SignedTrade = { ctpId: Bytes32; submission: CtpSubmission; meterKey:
 
 /** One household that buys through members' APIs, and remembers what it was told. */
 export class CommitteeProcessesTrade {
-  /** CTPs that some member acknowledged as held. */
-  readonly held = new Map<Bytes32, SignedTrade>()
+  /** CTPs that a member acknowledged as held, and which one did. */
+  readonly held = new Map<Bytes32, NodeClient>()
   /** Those of which a member acknowledged the receipt. */
   readonly receipted = new Set<Bytes32>()
   readonly consumer: Party
@@ -67,7 +67,7 @@ export class CommitteeProcessesTrade {
   /** Has a signed CTP certified through a member, once. Throws its refusal. */
   async submit(client: NodeClient, trade: SignedTrade): Promise<CtpView> {
     const view = await client.submitCtp(trade.submission)
-    this.held.set(trade.ctpId, trade)
+    this.held.set(trade.ctpId, client)
     return view
   }
 
@@ -116,15 +116,23 @@ export class CommitteeProcessesTrade {
     )
   }
 
-  /** Every member knows each CTP that was acknowledged, as certified at least. */
+  /**
+   * Who acknowledged a CTP has it, as certified at least, and so have all others; but one that was
+   * away until it was settled finds it on chain alone.
+   */
   async areKept(): Promise<void> {
-    const ids = [...this.held.keys()]
+    const stateAt = async (client: NodeClient, id: Bytes32) =>
+      (await client.ctp(id).catch(() => undefined))?.state ?? 'unknown'
+    const good = ['held', 'receipted', 'settled']
     for (const { at, client } of this.#committee.members) {
-      const look = async () => {
-        const views = await Promise.all(ids.map((id) => client.ctp(id).catch(() => undefined)))
-        return views.map((view) => view?.state ?? 'unknown')
-      }
-      const good = ['held', 'receipted', 'settled']
+      const look = () =>
+        Promise.all(
+          [...this.held].map(async ([id, by]) => {
+            const own = await stateAt(client, id)
+            if (good.includes(own) || by === client) return own
+            return (await stateAt(by, id)) === 'settled' ? 'settled' : own
+          }),
+        )
       await until(`member ${at} has all acknowledged CTPs`, look, (states) =>
         states.every((state) => good.includes(state)),
       )

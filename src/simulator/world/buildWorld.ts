@@ -73,7 +73,7 @@ type Foundation = Pick<
 }
 
 const allStyles: readonly ConsumerStyle[] = [
-  ...(['honest', 'honest', 'doubleSpender', 'overspender', 'forger'] as const),
+  ...(['honest', 'honest', 'doubleSpender', 'overspender', 'forger', 'leaver'] as const),
 ]
 
 /** How many members a seed's committee has. */

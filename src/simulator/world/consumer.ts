@@ -20,6 +20,8 @@ export class Consumer {
   readonly #random: Random
   #nonce = 0
   #pending: Pending | undefined
+  /** When the withdrawal that he asked for is due. */
+  #leavesAt: number | undefined
   /** What it signed against its word; any of it may be sent again at any time. */
   readonly #rivals: TradePapers[] = []
 
@@ -33,9 +35,13 @@ export class Consumer {
   /** Goes on with its business, about every second. */
   tick(): void {
     for (const delivery of this.deliveries) delivery.tick()
+    if (this.style === 'leaver') {
+      this.#leave()
+      return
+    }
     if (this.#pending !== undefined) this.#press(this.#pending)
     else if (this.#random.chance(0.35)) this.#buy()
-    if (this.#random.chance(0.02)) this.#withdraw()
+    if (this.#random.chance(0.01)) this.#withdraw()
     if (this.#random.chance(this.style === 'overspender' ? 0.2 : 0.05)) this.#deposit()
   }
 
@@ -86,6 +92,9 @@ export class Consumer {
           this.#submit(papers, this.#anyNode())
           if (at === 0) this.#pend(papers)
         }
+        return
+      case 'leaver':
+        this.#pend(this.#sign(nonce, { isNegotiated: true, amountWei: 6_000n, lifeSeconds: 35 }))
         return
       case 'forger':
         this.#submit(this.#sign(nonce, { isGenuine: false }), this.#anyNode())
@@ -179,13 +188,32 @@ export class Consumer {
     return draw < 0.45 ? this.#random.between(0.1, 0.9) : this.#random.between(1, 1.2)
   }
 
+  /** Promises all his money shortly before he takes it away, and comes back. */
+  #leave(): void {
+    const { address } = this.party
+    const now = this.#around.headSeconds()
+    const { withdrawalDelaySeconds: delay } = worldFacts.options
+    if (this.#leavesAt === undefined) {
+      this.#around.act(address, { kind: 'requestWithdrawal', amountWei: wei(1_000_000n) })
+      this.#leavesAt = now + delay + 6
+    } else if (now >= this.#leavesAt) {
+      this.#around.act(address, { kind: 'withdraw' })
+      this.#leavesAt = undefined
+      this.#around.later(10_000, () => {
+        this.#around.act(address, { kind: 'deposit', amountWei: wei(10_000n) })
+      })
+    }
+    if (this.#pending !== undefined) this.#press(this.#pending)
+    else if (this.#leavesAt !== undefined && now >= this.#leavesAt - 15) this.#buy()
+  }
+
   #deposit(): void {
     const amountWei = wei(BigInt(Math.floor(this.#random.between(500, 6_000))))
     this.#around.act(this.party.address, { kind: 'deposit', amountWei })
   }
 
   #withdraw(): void {
-    const amountWei = wei(BigInt(Math.floor(this.#random.between(1, 8_000))))
+    const amountWei = wei(BigInt(Math.floor(this.#random.between(1_000, 12_000))))
     const { address } = this.party
     this.#around.act(address, { kind: 'requestWithdrawal', amountWei })
     const delay: Seconds = worldFacts.options.withdrawalDelaySeconds

@@ -1,5 +1,5 @@
 import { seconds, wei } from '../../../protocol/units.ts'
-import type { PlantedBug } from './plantedBug.ts'
+import { fiveOf, type PlantedBug } from './plantedBug.ts'
 
 /** Bugs in how the chain is read. */
 export const chainBugs: readonly PlantedBug[] = [
@@ -7,8 +7,8 @@ export const chainBugs: readonly PlantedBug[] = [
     name: 'no-confirmations',
     breaks: 'balances are read at a block that no reorganisation takes away',
     promise: 'P2',
-    seeds: 20,
-    world: { nodes: 1, styles: Array.from({ length: 5 }, () => 'overspender' as const) },
+    seeds: 40,
+    world: { nodes: 1, styles: fiveOf('overspender') },
     confirmations: 0,
   },
   {
@@ -25,7 +25,7 @@ export const chainBugs: readonly PlantedBug[] = [
     name: 'own-clock',
     breaks: 'rules read the chain’s time, not the computer’s',
     promise: 'P4',
-    seeds: 15,
+    seeds: 25,
     chain: (chain, clock) => {
       const timeSeconds = () => seconds(Math.floor(clock.nowMs() / 1000))
       return {
@@ -46,10 +46,10 @@ export const chainBugs: readonly PlantedBug[] = [
   },
   {
     name: 'ignored-withdrawals',
-    world: { ticks: 160, nodes: 1 },
+    world: { ticks: 110, nodes: 1, styles: fiveOf('leaver') },
     breaks: 'money whose withdrawal is asked for is not promised any more',
     promise: 'P2',
-    seeds: 8,
+    seeds: 30,
     chain: (chain) => ({
       ...chain,
       accounts: async (addresses, number) =>

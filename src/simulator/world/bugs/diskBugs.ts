@@ -20,7 +20,7 @@ export const diskBugs: readonly PlantedBug[] = [
     name: 'lazy-disk',
     breaks: 'what a member signed or acknowledged is on disk before it says so',
     promise: 'P2',
-    seeds: 5,
+    seeds: 10,
     store: (store) => ({
       ...alterCommits(store, (changes) => [...changes]),
       sync: () => {},

@@ -9,7 +9,7 @@ import { signMessage } from '../../../protocol/signature.ts'
 import { SpbError } from '../../../protocol/spbError.ts'
 import { wei } from '../../../protocol/units.ts'
 import { worldManufacturer } from '../tradePapers.ts'
-import type { BuggyMachine, PlantedBug } from './plantedBug.ts'
+import { type BuggyMachine, fiveOf, type PlantedBug } from './plantedBug.ts'
 import { replaceStep, stepAlone } from './replaceStep.ts'
 
 /** The accounts and nonces of which an input asks for a vote. */
@@ -31,7 +31,7 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'ignored-holds',
     breaks: 'a CTP needs money that no other live one holds',
     promise: 'P2',
-    seeds: 8,
+    seeds: 25,
     machine: (parts) =>
       replaceStep(parts, (step) => (inputs) => {
         parts.state.accounts.heldOf = () => wei(0n)
@@ -42,7 +42,7 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'any-nonce-order',
     breaks: 'nonce k + 1 is voted for only when all before it are closed',
     promise: 'P2',
-    seeds: 5,
+    seeds: 10,
     world: { nodes: 4 },
     machine: (parts) =>
       replaceStep(
@@ -64,7 +64,7 @@ export const machineBugs: readonly PlantedBug[] = [
     breaks: 'a member’s own expired vote does not close a nonce',
     promise: 'P2',
     seeds: 10,
-    world: { nodes: 4 },
+    world: { nodes: 4, cheats: 1, styles: fiveOf('doubleSpender') },
     machine: (parts) =>
       replaceStep(parts, (step) => (inputs) => {
         const { state } = parts
@@ -88,7 +88,7 @@ export const machineBugs: readonly PlantedBug[] = [
     breaks: 'a member signs no nonce void at which its own vote is live',
     promise: 'P2',
     seeds: 15,
-    world: { nodes: 4 },
+    world: { nodes: 4, cheats: 1, styles: fiveOf('doubleSpender') },
     machine: (parts) =>
       replaceStep(
         parts,
@@ -113,11 +113,11 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'voting-on-a-new-disk',
     breaks: 'a member that may have lost what it signed does not vote until that is over',
     promise: 'P2',
-    seeds: 15,
+    seeds: 50,
     world: {
       nodes: 4,
       cheats: 0,
-      styles: Array.from({ length: 5 }, () => 'doubleSpender' as const),
+      styles: fiveOf('doubleSpender'),
       newDisks: 8,
     },
     machine: (parts) =>
@@ -130,7 +130,7 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'any-meter',
     breaks: 'no CTP is certified unless a manufacturer in good standing vouches for its meter',
     promise: 'P6',
-    seeds: 5,
+    seeds: 10,
     verifier: (verifier) => ({
       ...verifier,
       verify: async (submissions) =>
@@ -181,12 +181,13 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'gives-up-settling',
     breaks: 'a settlement that failed is made anew',
     promise: 'live',
-    seeds: 10,
+    seeds: 50,
     world: { nodes: 1 },
     machine: (parts) => {
+      const ends = new Set(['settlementFailed', 'settlementOutcome'])
       let hasFailed = false
       replaceStep(parts, (step) => (inputs) => {
-        hasFailed ||= inputs.some(({ kind }) => kind === 'settlementFailed')
+        hasFailed ||= inputs.some(({ kind }) => ends.has(kind))
         return step(inputs).filter(({ kind }) => kind !== 'settle' || !hasFailed)
       })
     },
@@ -195,7 +196,7 @@ export const machineBugs: readonly PlantedBug[] = [
     name: 'blames-the-late',
     breaks: 'what a correct but late peer sends is ignored, not blamed',
     promise: 'honest',
-    seeds: 8,
+    seeds: 20,
     world: { nodes: 4 },
     machine: (parts) =>
       replaceStep(parts, (step) => (inputs) => {

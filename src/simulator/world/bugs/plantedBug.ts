@@ -16,6 +16,11 @@ export type WorldShape = {
   newDisks: number
 }
 
+/** Five consumers of one kind. */
+export function fiveOf(style: ConsumerStyle): readonly ConsumerStyle[] {
+  return Array.from({ length: 5 }, () => style)
+}
+
 /** What a bug of a machine's own finds there. */
 export type BuggyMachine = {
   machine: NodeMachine

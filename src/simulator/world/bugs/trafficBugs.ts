@@ -27,7 +27,7 @@ export const trafficBugs: readonly PlantedBug[] = [
     name: 'never-catches-up',
     breaks: 'a node that was away fetches what it missed',
     promise: 'live',
-    seeds: 5,
+    seeds: 10,
     world: { nodes: 4 },
     network: (network) => withhold(network, ['treeAsk', 'recordsAsk', 'treeTell', 'recordsTell']),
   },
