@@ -1,5 +1,6 @@
 import type { Address, Bytes32, Signature } from '../protocol/bytes.ts'
 import { digestOf, type Market } from '../protocol/digest.ts'
+import { makeRoom } from '../protocol/makeRoom.ts'
 import { recoverSigner } from '../protocol/signature.ts'
 
 /** Signatures that are remembered at most; then the oldest is forgotten. */
@@ -25,12 +26,7 @@ export class RecoveryCache {
     if (known?.epoch === epoch && known.ctpsRoot === ctpsRoot) return known.signer
     const digest = digestOf(this.#market, 'HoldVote', { epoch, ctpsRoot })
     const signer = recoverSigner(digest, signature)
-    if (known === undefined && this.#recoveries.size >= mostSignatures) {
-      for (const oldest of this.#recoveries.keys()) {
-        this.#recoveries.delete(oldest)
-        break
-      }
-    }
+    if (known === undefined) makeRoom(this.#recoveries, mostSignatures)
     this.#recoveries.set(signature, { epoch, ctpsRoot, signer })
     return signer
   }

@@ -7,6 +7,7 @@ import type { Bytes32 } from '../protocol/bytes.ts'
 import { type Committee, quorumOf } from '../protocol/committee.ts'
 import { type IdentifiedCtp, identifyCtp, type SignedCtp } from '../protocol/ctpSubmission.ts'
 import { ctpIdOf, digestOf } from '../protocol/digest.ts'
+import { makeRoom } from '../protocol/makeRoom.ts'
 import type { Ctp } from '../protocol/messages.ts'
 import type { CertificateBatch } from '../protocol/nodeMessages.ts'
 import { SpbError } from '../protocol/spbError.ts'
@@ -76,12 +77,7 @@ export class CertificateDesk {
   }
 
   #notePassedOn(ctpId: Bytes32): void {
-    if (this.#passedOn.size >= mostPassedOn) {
-      for (const oldest of this.#passedOn) {
-        this.#passedOn.delete(oldest)
-        break
-      }
-    }
+    makeRoom(this.#passedOn, mostPassedOn)
     this.#passedOn.add(ctpId)
   }
 

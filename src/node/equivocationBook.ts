@@ -4,6 +4,7 @@ import { ByteWriter } from '../protocol/byteWriter.ts'
 import type { IdentifiedCtp } from '../protocol/ctpSubmission.ts'
 import { identifyCtp } from '../protocol/ctpSubmission.ts'
 import { recoverVoter, type Vote } from '../protocol/holdCertificate.ts'
+import { makeRoom } from '../protocol/makeRoom.ts'
 import type { EquivocalVote, EquivocationNotice } from '../protocol/nodeMessages.ts'
 import { SpbError } from '../protocol/spbError.ts'
 import { decodeNodeMessage, encodeNodeMessage } from '../protocol/wire/nodeMessageCodec.ts'
@@ -46,12 +47,7 @@ export class EquivocationBook {
     const key = `${epoch} ${vote.member} ${consumer} ${ctp.nonce}`
     const seen = this.#seen.get(key)
     if (seen === undefined) {
-      if (this.#seen.size >= keptVotes) {
-        for (const oldest of this.#seen.keys()) {
-          this.#seen.delete(oldest)
-          break
-        }
-      }
+      makeRoom(this.#seen, keptVotes)
       this.#seen.set(key, { ctp, consumerSignature, vote, ctpId })
       return
     }

@@ -3,6 +3,7 @@ import { takeReceipt } from '../ledger/receipts.ts'
 import type { Address, Bytes32 } from '../protocol/bytes.ts'
 import type { IdentifiedCtp } from '../protocol/ctpSubmission.ts'
 import { digestOf } from '../protocol/digest.ts'
+import { makeRoom } from '../protocol/makeRoom.ts'
 import { messageLimits, type ReceiptsNotice } from '../protocol/nodeMessages.ts'
 import { recoverSigner } from '../protocol/signature.ts'
 import type { SignedErc } from '../protocol/signedErc.ts'
@@ -104,12 +105,7 @@ export class ReceiptDesk {
     const known = this.#early.get(name)
     if (known !== undefined && known.erc.deliveredWh >= deliveredWh) return
     this.#early.delete(name)
-    if (this.#early.size >= mostEarly) {
-      for (const oldest of this.#early.keys()) {
-        this.#early.delete(oldest)
-        break
-      }
-    }
+    makeRoom(this.#early, mostEarly)
     this.#early.set(name, signed)
   }
 }

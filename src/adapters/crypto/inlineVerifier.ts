@@ -6,6 +6,7 @@ import {
   verifyCtpSubmission,
 } from '../../protocol/ctpSubmission.ts'
 import type { Market } from '../../protocol/digest.ts'
+import { makeRoom } from '../../protocol/makeRoom.ts'
 import type { Voucher, VoucherCache } from '../../protocol/meterEvidence.ts'
 import { SpbError } from '../../protocol/spbError.ts'
 
@@ -18,12 +19,7 @@ export function createVoucherCache(): VoucherCache {
   return {
     get: (signature) => entries.get(signature),
     set(signature, entry) {
-      if (entries.size >= cachedCoes) {
-        for (const oldest of entries.keys()) {
-          entries.delete(oldest)
-          break
-        }
-      }
+      makeRoom(entries, cachedCoes)
       entries.set(signature, entry)
     },
   }
